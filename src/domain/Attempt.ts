@@ -1,0 +1,35 @@
+/** One try of a run: what it is given, and what it comes to. */
+import type { RunId } from "./Run.ts"
+import type { Fields } from "./SkillContext.ts"
+
+/** How an attempt ended. Failures of skills are values: only a defect of ours is anything else. */
+export type AttemptEnd =
+  | { readonly _tag: "Succeeded"; readonly fields: Fields; readonly summary: string | undefined }
+  | { readonly _tag: "Failed"; readonly code: AttemptFailure; readonly reason: string; readonly retryable: boolean }
+
+/** Why an attempt failed, for programs. */
+export type AttemptFailure =
+  | "RUN_EXIT" | "RUN_SIGNAL" | "RUN_TIMEOUT" | "RUN_RESULT" | "RUN_THREW" | "RUN_LEFT_CHILDREN"
+  | "RUN_SPAWN" | "MODULE_SYNTAX" | "MODULE_IMPORT_FAILED" | "MODULE_SHAPE" | "STEP_INVALID"
+
+/** What every kind of work needs to know of the attempt it makes. */
+export interface AttemptFacts {
+  readonly run: RunId
+  readonly skill: string
+  readonly slotAtMs: number
+  readonly attempt: number
+  readonly missed: number
+  readonly fence: number
+  /** `runs/<run>/`, absolute; made before the attempt starts. */
+  readonly directory: string
+  /** The file with the last history read, absolute; it may not exist. */
+  readonly historyFile: string
+}
+
+/** Which process does the work, so that it can be told from a later one of the same number. */
+export interface ProcessIdentity {
+  readonly pid: number
+  /** As the system tells it: clock ticks since boot on Linux, a date on macOS. */
+  readonly startTime: string
+  readonly bootId: string
+}

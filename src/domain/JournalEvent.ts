@@ -1,0 +1,66 @@
+/**
+ * What the journal says happened. Everything else on disk is derived from these and can be deleted.
+ *
+ * `v` is the version of an event's fields; a reader upcasts older ones. Instants end in `AtMs` or are named for what
+ * happened then, in milliseconds since the Unix epoch.
+ */
+import * as Schema from "effect/Schema"
+import { Outcome, Verdict } from "./Outcome.ts"
+
+const text = Schema.String
+const instant = Schema.Finite
+const count = Schema.Int
+const json = Schema.Unknown
+
+const ScheduleFields = Schema.Union([
+  Schema.Struct({ _tag: Schema.Literal("Cron"), expression: text, zone: text }),
+  Schema.Struct({ _tag: Schema.Literal("Every"), everyMs: count, anchorMs: instant }),
+  Schema.Struct({ _tag: Schema.Literal("At"), atMs: instant })
+])
+
+const event = <const Type extends string, const Fields extends Schema.Struct.Fields>(type: Type, fields: Fields) =>
+  Schema.Struct({ type: Schema.Literal(type), v: Schema.Literal(1), atMs: instant, ...fields })
+
+/** Every event there is, each with its fields. */
+export const JournalEvent = Schema.Union([
+  event("runtime.started", { epoch: count, pid: count, version: text }),
+  event("runtime.stopped", { reason: text }),
+
+  /** From this instant on the skill owes the slots of this schedule, and no earlier ones. */
+  event("skill.adopted", { skill: text, digest: text, schedule: Schema.NullOr(ScheduleFields), from: instant }),
+  event("skill.removed", { skill: text }),
+  event("skill.paused", { skill: text, by: text, why: text }),
+  event("skill.resumed", { skill: text, by: text, why: text }),
+  event("skill.quarantined", { skill: text, why: text }),
+  event("skill.released", { skill: text, by: text }),
+
+  /** `count` slots from `slot` through `through` that get no run of their own. `run` is the one that did their work. */
+  event("slot.settled", {
+    skill: text, slot: instant, through: instant, count, verdict: Verdict, reason: text, run: Schema.optionalKey(text)
+  }),
+  /** Settles its slot as `run`. `fence` grows with every claim: what a skill acts on can refuse an older one. */
+  event("run.claimed", { run: text, skill: text, slot: instant, fence: count, digest: text, missed: count }),
+  event("attempt.started", { run: text, attempt: count }),
+  event("attempt.spawned", { run: text, attempt: count, pid: count, startTime: text, bootId: text }),
+  event("step.started", { run: text, attempt: count, step: text }),
+  event("step.finished", { run: text, attempt: count, step: text, result: json }),
+  event("attempt.failed", { run: text, attempt: count, reason: text, retryAtMs: Schema.NullOr(instant) }),
+  /** The commit point of a run. `report` says whether the session is to be told, and in which session. */
+  event("run.settled", {
+    run: text, outcome: Outcome, reason: text, startedAtMs: Schema.NullOr(instant), durationMs: instant,
+    fields: Schema.Record(text, Schema.Union([text, Schema.Finite, Schema.Boolean])),
+    report: Schema.NullOr(Schema.Struct({ session: text, text }))
+  }),
+
+  /** The first frame of a report left us: from here on it may stand in the transcript. */
+  event("entry.sent", { run: text, gatewayBootId: text }),
+  event("entry.acknowledged", { run: text, how: Schema.Literals(["reply", "history"]) }),
+  event("entry.parked", { run: text, reason: text }),
+
+  event("mode.changed", { from: text, to: text, reason: text }),
+  event("clock.jumped", { byMs: instant })
+])
+export type JournalEvent = typeof JournalEvent.Type
+
+/** One of the events, by its type. */
+export type EventOf<Type extends JournalEvent["type"]> = Extract<JournalEvent, { readonly type: Type }>

@@ -1,0 +1,223 @@
+/**
+ * What the journal adds up to: one fold from events to state.
+ *
+ * `apply` is the only way this state changes, at work and in recovery alike, and it looks at nothing but the event: the
+ * same journal always gives the same ledger. Maps are used throughout, since names come from outside.
+ */
+import type { JournalEvent, EventOf } from "./JournalEvent.ts"
+import type { Outcome, Phase } from "./Outcome.ts"
+import type { RunId } from "./Run.ts"
+import type { Schedule } from "./Schedule.ts"
+
+/** What is known of one skill. */
+export interface SkillRecord {
+  readonly name: string
+  digest: string
+  schedule: Schedule | undefined
+  /** No slot before this instant is owed. */
+  owedFromMs: number
+  /** Every owed slot up to and including this instant has its record. */
+  settledThroughMs: number
+  removed: boolean
+  paused: { readonly by: string; readonly why: string } | undefined
+  quarantined: string | undefined
+  /** The last settled run, the last success, and how many failures came since. */
+  last: RunRecord | undefined
+  lastSuccessAtMs: number | undefined
+  failures: number
+}
+
+/** What is known of one run. */
+export interface RunRecord {
+  readonly run: RunId
+  readonly skill: string
+  readonly slotAtMs: number
+  readonly fence: number
+  readonly digest: string
+  /** How many missed slots this run makes good, itself not counted. */
+  readonly missed: number
+  readonly claimedAtMs: number
+  phase: Phase
+  /** Attempts started, failed ones among them. The rest were interrupted by deaths of the runtime, but for the present one. */
+  attempts: number
+  failedAttempts: number
+  retryAtMs: number | undefined
+  /** The process of the latest attempt, to be found again after a crash. */
+  process: EventOf<"attempt.spawned"> | undefined
+  startedAtMs: number | undefined
+  readonly steps: Map<string, { readonly result: unknown } | "started">
+  settled: (EventOf<"run.settled"> & { readonly outcome: Outcome }) | undefined
+}
+
+/** A report on its way to the session. Entries are delivered in the order in which their runs settled. */
+export interface Entry {
+  readonly run: RunId
+  readonly session: string
+  readonly text: string
+  readonly settledAtMs: number
+  /** Where and when the first frame left; from then on the entry may already stand in the transcript. */
+  sent: { readonly atMs: number; readonly gatewayBootId: string } | undefined
+}
+
+/** Settled runs remembered for `runs` and for a skill's status; older ones are in the journal. */
+export const runsRemembered = 1_000
+
+export class Ledger {
+  epoch = 0
+  /** Whether the latest runtime said goodbye. */
+  stopped = true
+  fence = 0
+  mode = "stopped"
+  readonly skills = new Map<string, SkillRecord>()
+  /** Unsettled runs, and the latest settled ones, oldest first. */
+  readonly runs = new Map<RunId, RunRecord>()
+  /** The outbox: settled, to be reported, not acknowledged. */
+  readonly outbox = new Map<RunId, Entry>()
+  readonly parked = new Map<RunId, string>()
+  readonly slots = { run: 0, coalesced: 0, skipped: 0, missed: 0, superseded: 0 }
+  acknowledged = 0
+  #settledRuns: Array<RunId> = []
+
+  /** Takes one event in. Events that name unknown runs change nothing: what they spoke of is past the retention. */
+  apply(event: JournalEvent): void {
+    switch (event.type) {
+      case "runtime.started":
+        this.epoch = event.epoch
+        this.stopped = false
+        return
+      case "runtime.stopped":
+        this.stopped = true
+        this.mode = "stopped"
+        return
+      case "skill.adopted":
+        return this.#adopt(event)
+      case "skill.removed":
+        return this.#onSkill(event.skill, (skill) => { skill.removed = true })
+      case "skill.paused":
+        return this.#onSkill(event.skill, (skill) => { skill.paused = { by: event.by, why: event.why } })
+      case "skill.resumed":
+        return this.#onSkill(event.skill, (skill) => { skill.paused = undefined })
+      case "skill.quarantined":
+        return this.#onSkill(event.skill, (skill) => { skill.quarantined = event.why })
+      case "skill.released":
+        return this.#onSkill(event.skill, (skill) => { skill.quarantined = undefined })
+      case "slot.settled":
+        this.slots[event.verdict] += event.count
+        return this.#onSkill(event.skill, (skill) => { skill.settledThroughMs = Math.max(skill.settledThroughMs, event.through) })
+      case "run.claimed":
+        return this.#claim(event)
+      case "attempt.started":
+        return this.#onRun(event.run, (run) => {
+          run.phase = "executing"
+          run.attempts = event.attempt
+          run.retryAtMs = undefined
+          run.process = undefined
+          run.startedAtMs ??= event.atMs
+        })
+      case "attempt.spawned":
+        return this.#onRun(event.run, (run) => { run.process = event })
+      case "step.started":
+        return this.#onRun(event.run, (run) => { run.steps.set(event.step, "started") })
+      case "step.finished":
+        return this.#onRun(event.run, (run) => { run.steps.set(event.step, { result: event.result }) })
+      case "attempt.failed":
+        return this.#onRun(event.run, (run) => {
+          run.phase = "retryable"
+          run.failedAttempts += 1
+          run.retryAtMs = event.retryAtMs ?? undefined
+          run.process = undefined
+        })
+      case "run.settled":
+        return this.#settle(event)
+      case "entry.sent":
+        return this.#onEntry(event.run, (entry) => { entry.sent = { atMs: event.atMs, gatewayBootId: event.gatewayBootId } })
+      case "entry.acknowledged":
+        if (this.outbox.delete(event.run)) this.acknowledged += 1
+        return
+      case "entry.parked":
+        if (this.outbox.delete(event.run)) this.parked.set(event.run, event.reason)
+        return
+      case "mode.changed":
+        this.mode = event.to
+        return
+      case "clock.jumped":
+        return
+    }
+  }
+
+  /** Runs that have no outcome yet, in the order of their claims. */
+  unsettled(skill?: string): Array<RunRecord> {
+    return [...this.runs.values()].filter((run) => run.phase !== "settled" && (skill === undefined || run.skill === skill))
+  }
+
+  #adopt(event: EventOf<"skill.adopted">): void {
+    const known = this.skills.get(event.skill)
+    this.skills.set(event.skill, {
+      name: event.skill,
+      paused: undefined, quarantined: undefined, last: undefined, lastSuccessAtMs: undefined, failures: 0,
+      ...known,
+      removed: false,
+      digest: event.digest,
+      schedule: event.schedule ?? undefined,
+      owedFromMs: event.from,
+      settledThroughMs: Math.max(event.from, known?.settledThroughMs ?? 0)
+    })
+  }
+
+  #claim(event: EventOf<"run.claimed">): void {
+    const { run, skill, slot: slotAtMs, fence, digest, missed, atMs: claimedAtMs } = event
+    this.fence = Math.max(this.fence, fence)
+    if (this.runs.has(run)) return
+    this.runs.set(run, {
+      run, skill, slotAtMs, fence, digest, missed, claimedAtMs,
+      phase: "claimed", attempts: 0, failedAttempts: 0, retryAtMs: undefined,
+      process: undefined, startedAtMs: undefined, steps: new Map(), settled: undefined
+    })
+    if (run.includes("+manual-")) return // Not a slot of the schedule: nothing owed is settled by it.
+    this.slots.run += 1
+    this.#onSkill(skill, (record) => { record.settledThroughMs = Math.max(record.settledThroughMs, slotAtMs) })
+  }
+
+  #settle(event: EventOf<"run.settled">): void {
+    const run = this.runs.get(event.run)
+    if (run === undefined || run.phase === "settled") return
+    run.phase = "settled"
+    run.settled = event
+    run.process = undefined
+    run.steps.clear()
+    if (event.report !== null) {
+      this.outbox.set(event.run, { run: event.run, ...event.report, settledAtMs: event.atMs, sent: undefined })
+    }
+    this.#onSkill(run.skill, (skill) => {
+      skill.last = run
+      skill.failures = event.outcome === "success" ? 0 : skill.failures + 1
+      if (event.outcome === "success") skill.lastSuccessAtMs = event.atMs
+    })
+    this.#settledRuns.push(event.run)
+    if (this.#settledRuns.length > 2 * runsRemembered) {
+      for (const old of this.#settledRuns.splice(0, runsRemembered)) this.runs.delete(old)
+    }
+  }
+
+  #onSkill(name: string, change: (skill: SkillRecord) => void): void {
+    const skill = this.skills.get(name)
+    if (skill !== undefined) change(skill)
+  }
+
+  #onRun(id: RunId, change: (run: RunRecord) => void): void {
+    const run = this.runs.get(id)
+    if (run !== undefined && run.phase !== "settled") change(run)
+  }
+
+  #onEntry(id: RunId, change: (entry: Entry) => void): void {
+    const entry = this.outbox.get(id)
+    if (entry !== undefined) change(entry)
+  }
+}
+
+/** The fold: what a whole journal adds up to. */
+export const fold = (events: Iterable<JournalEvent>): Ledger => {
+  const ledger = new Ledger()
+  for (const event of events) ledger.apply(event)
+  return ledger
+}

@@ -1,0 +1,73 @@
+/** What can run: a skill as the runtime holds it, after its file, the config and the defaults have been put together. */
+import type { Schedule } from "./Schedule.ts"
+
+/** The parts of the link a skill may need; without them its slots are held. */
+export type Need = "session" | "gateway"
+
+/** What does the work. Functions given in code live beside the definition, not in it: a definition is data. */
+export type Work =
+  /** A process: argv, never a shell. The first word is a path inside the skill's folder (`./...`) or a program on PATH. */
+  | { readonly _tag: "Process"; readonly argv: readonly [string, ...ReadonlyArray<string>]; readonly folder: string }
+  /** A module whose default export is `async (ctx) => ...`, run in a child host. `file` is absolute. */
+  | { readonly _tag: "Module"; readonly file: string; readonly folder: string }
+  /** A function given in code, run in this process. */
+  | { readonly _tag: "Function" }
+
+/** How failed attempts are tried again. Delays double from `firstMs` to `capMs`. */
+export interface Retry {
+  /** Attempts of one run in all, the first one included: 1 to 100. */
+  readonly attemptsMax: number
+  readonly firstMs: number
+  readonly capMs: number
+}
+
+/** Which settled runs the session is told of. `change` is the first run, a failure, and the recovery after one. */
+export type ReportWhen = "always" | "change" | "failure" | "never"
+
+export interface SkillDefinition {
+  /** `[a-z0-9-]`, at most 64 characters, equal to the folder's name. A renamed skill is a new skill. */
+  readonly name: string
+  readonly description: string
+  /** Without a schedule a skill runs only when it is triggered. */
+  readonly schedule: Schedule | undefined
+  readonly work: Work
+  /** An attempt that takes longer is stopped: TERM to its group, `graceMs` later KILL. */
+  readonly timeoutMs: number
+  readonly graceMs: number
+  readonly retry: Retry
+  readonly catchUp: CatchUp
+  readonly overlap: Overlap
+  /** What a crash in the middle means: run it again, or put it on record and leave it. */
+  readonly onInterruption: "rerun" | "record"
+  readonly needs: ReadonlyArray<Need>
+  readonly report: { readonly when: ReportWhen; readonly session: string | undefined }
+  /** Names of variables handed on from our own environment, beyond the fixed allow-list. */
+  readonly env: ReadonlyArray<string>
+  /** SHA-256 over the files and settings that decide what a run does. */
+  readonly digest: string
+}
+
+/** Of the missed slots: the latest, all of them (at most `catchUpMax`), or none. */
+export type CatchUp = "latest" | "all" | "none"
+/** What a slot does while a run of its skill is under way. More words will follow Temporal's. */
+export type Overlap = "skip"
+
+/** A missed slot is one whose work could not begin within this time of it. */
+export const missedAfterMs = 5_000
+/** `catchUp: all` runs at most this many missed slots; the older ones are on record as missed. */
+export const catchUpMax = 10
+/** A run that was interrupted this often by deaths of the runtime is not tried again: it may be their cause. */
+export const interruptionsMax = 5
+
+/** What a skill gets where its file and the config say nothing. */
+export const skillDefaults = {
+  timeoutMs: 10 * 60_000,
+  graceMs: 10_000,
+  retry: { attemptsMax: 3, firstMs: 1_000, capMs: 5 * 60_000 },
+  catchUp: "latest",
+  overlap: "skip",
+  onInterruption: "rerun",
+  needs: [],
+  report: { when: "change", session: undefined },
+  env: []
+} as const satisfies Partial<SkillDefinition>

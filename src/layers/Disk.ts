@@ -1,0 +1,38 @@
+/**
+ * The few operations that the state service needs of a disk, with what each one promises.
+ *
+ * Data is durable once `datasync` of its file has returned; a name is durable once `syncDir` of its folder has. Nothing
+ * else may be assumed. Paths are absolute. The real disk and the one in memory pass one suite: `test/contracts/disk.ts`.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { DiskError } from "../domain/Errors.ts"
+
+/** A file open for appending. Closed with the scope that opened it. */
+export interface OpenFile {
+  /** Writes all of it at the end, or fails; after a failure some part may be there (see `truncate`). */
+  readonly append: (bytes: Uint8Array) => Effect.Effect<void, DiskError>
+  readonly truncate: (length: number) => Effect.Effect<void, DiskError>
+  /** Returns once every byte written before is durable. After a failure nothing more may be believed of this file. */
+  readonly datasync: Effect.Effect<void, DiskError>
+}
+
+export class Disk extends Context.Service<Disk, {
+  /** Opens for appending; `create` demands that the file is new (0600). */
+  readonly open: (path: string, options: { readonly create: boolean }) => Effect.Effect<OpenFile, DiskError, Scope.Scope>
+  readonly read: (path: string) => Effect.Effect<Uint8Array, DiskError>
+  /** Writes a whole new file (0600), not yet durable. Fails if it exists. */
+  readonly write: (path: string, bytes: Uint8Array) => Effect.Effect<void, DiskError>
+  /** Replaces `to` in one step for every reader. */
+  readonly rename: (from: string, to: string) => Effect.Effect<void, DiskError>
+  readonly remove: (path: string) => Effect.Effect<void, DiskError>
+  /** Names in a folder, sorted; a folder that does not exist has none. */
+  readonly list: (folder: string) => Effect.Effect<ReadonlyArray<string>, DiskError>
+  /** Makes a folder and its parents (0700). */
+  readonly makeDir: (folder: string) => Effect.Effect<void, DiskError>
+  readonly syncDir: (folder: string) => Effect.Effect<void, DiskError>
+  /** Sets a file's modification time, in milliseconds since the Unix epoch. */
+  readonly touch: (path: string, modifiedAtMs: number) => Effect.Effect<void, DiskError>
+  readonly stat: (path: string) => Effect.Effect<{ readonly bytes: number; readonly modifiedAtMs: number } | undefined, DiskError>
+}>()("holdfast/layers/Disk") {}
