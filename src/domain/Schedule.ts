@@ -1,4 +1,9 @@
 /** When a skill is due: pure arithmetic from a schedule to its slots. Instants are milliseconds since the Unix epoch. */
+import * as Result from "effect/Result"
+import { Calendar, noSlots, type Slots } from "./Calendar.ts"
+import { readCron } from "./Cron.ts"
+import { ScheduleInvalid, shown } from "./Errors.ts"
+import { readZone } from "./Zone.ts"
 
 /** A schedule as it is adopted: zone and grid resolved, so that the journal alone says which slots were owed. */
 export type Schedule =
@@ -8,3 +13,95 @@ export type Schedule =
   | { readonly _tag: "Every"; readonly everyMs: number; readonly anchorMs: number }
   /** Once. */
   | { readonly _tag: "At"; readonly atMs: number }
+
+/** The first slot strictly after `afterMs`; nothing when there is no further one. */
+export const next = (schedule: Schedule, afterMs: number): number | undefined => {
+  switch (schedule._tag) {
+    case "At":
+      return schedule.atMs > afterMs ? schedule.atMs : undefined
+    case "Every":
+      return onGrid(schedule, gridIndex(schedule, afterMs) + 1)
+    case "Cron":
+      return calendarOf(schedule)?.next(afterMs)
+  }
+}
+
+/**
+ * The slots after `afterMs` and not after `throughMs`. `every` is arithmetic; a cron schedule takes a few microseconds
+ * a day, however many slots a day has, so that a runtime that was away for a month is not held up by counting.
+ */
+export const slotsBetween = (schedule: Schedule, afterMs: number, throughMs: number): Slots => {
+  if (throughMs <= afterMs) return noSlots
+  switch (schedule._tag) {
+    case "At":
+      return schedule.atMs > afterMs && schedule.atMs <= throughMs ? slotsOnGrid(1, () => schedule.atMs) : noSlots
+    case "Every": {
+      const last = gridIndex(schedule, throughMs)
+      return slotsOnGrid(last - gridIndex(schedule, afterMs), (back) => onGrid(schedule, last - back))
+    }
+    case "Cron":
+      return calendarOf(schedule)?.between(afterMs, throughMs) ?? noSlots
+  }
+}
+
+/**
+ * Reads a cron schedule; `where` names its place in the errors: those of `readCron`, TIMEZONE_UNKNOWN, and CRON_NEVER for
+ * dates that do not exist, such as the 31st of February.
+ *
+ * Where minute or hour is a wildcard, the schedule means elapsed time: when clocks change, every instant whose wall clock
+ * matches is a slot, and no other. A fixed time is one slot a day: in the repeated hour the first, in the skipped hour as
+ * much later as the clock was put forward. (The rule of Debian's cron. Effect's `Cron` knows the repeated hour, but names
+ * instants that do not match after a skipped one, and takes a quarter of a millisecond a slot.)
+ */
+export const parseCron = (expression: string, zone: string, where: string): Result.Result<Schedule, ScheduleInvalid> =>
+  Result.flatMap(readCron(expression, where), () =>
+    Result.flatMap(readZone(zone, where), () => {
+      const schedule: Schedule = { _tag: "Cron", expression: expression.trim(), zone }
+      return next(schedule, 0) !== undefined
+        ? Result.succeed(schedule)
+        : Result.fail(
+            new ScheduleInvalid({
+              code: "CRON_NEVER",
+              where,
+              got: shown(expression),
+              want: "dates that exist",
+              fix: "correct the day-of-month or the month"
+            })
+          )
+    })
+  )
+
+type Every = Extract<Schedule, { readonly _tag: "Every" }>
+/** The number of the last grid point at or before this instant. */
+const gridIndex = ({ everyMs, anchorMs }: Every, atMs: number): number => Math.floor((atMs - anchorMs) / everyMs)
+const onGrid = ({ everyMs, anchorMs }: Every, index: number): number => anchorMs + index * everyMs
+
+const slotsOnGrid = (count: number, fromEnd: (back: number) => number): Slots =>
+  count === 0
+    ? noSlots
+    : {
+        count,
+        firstMs: fromEnd(count - 1),
+        lastMs: fromEnd(0),
+        newest: (n) => {
+          const length = Math.max(0, Math.min(n, count))
+          return Array.from({ length }, (_, i) => fromEnd(length - 1 - i))
+        }
+      }
+
+/**
+ * Calendars are kept: making one costs more than asking it. A schedule that cannot be read names no slot; loading it says
+ * why.
+ */
+const calendarOf = ({ expression, zone }: Extract<Schedule, { readonly _tag: "Cron" }>): Calendar | undefined => {
+  const key = `${zone} ${expression}`
+  const kept = calendars.get(key)
+  if (kept !== undefined) return kept
+  const cron = Result.flatMap(readCron(expression, "journal"), (read) => Result.map(readZone(zone, "journal"), () => read))
+  if (Result.isFailure(cron)) return undefined
+  const made = new Calendar(cron.success, zone)
+  if (calendars.size >= 2_000) calendars.clear()
+  calendars.set(key, made)
+  return made
+}
+const calendars = new Map<string, Calendar>()

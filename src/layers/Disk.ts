@@ -6,8 +6,11 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { DiskError } from "../domain/Errors.ts"
+import { diskMemory, type DiskMemory } from "./DiskMemory.ts"
+import { diskNode } from "./DiskNode.ts"
 
 /** A file open for appending. Closed with the scope that opened it. */
 export interface OpenFile {
@@ -35,4 +38,18 @@ export class Disk extends Context.Service<Disk, {
   /** Sets a file's modification time, in milliseconds since the Unix epoch. */
   readonly touch: (path: string, modifiedAtMs: number) => Effect.Effect<void, DiskError>
   readonly stat: (path: string) => Effect.Effect<{ readonly bytes: number; readonly modifiedAtMs: number } | undefined, DiskError>
-}>()("holdfast/layers/Disk") {}
+  /** The tree is in memory of this process: no lock of the system guards it, and none is needed. */
+  readonly simulated?: true
+}>()("holdfast/layers/Disk") {
+  /** The disk of this machine. */
+  static readonly layerNode: Layer.Layer<Disk> = Layer.sync(Disk, () => diskNode)
+
+  /** An empty disk in memory, each time it is built. */
+  static readonly layerMemory: Layer.Layer<Disk> = Layer.sync(Disk, () => diskMemory().disk)
+
+  /** A disk in memory to keep: build store after store on its layer as restarts do, look at its files, make it fail. */
+  static memory(): DiskMemory & { readonly layer: Layer.Layer<Disk> } {
+    const memory = diskMemory()
+    return { ...memory, layer: Layer.succeed(Disk, memory.disk) }
+  }
+}

@@ -4,12 +4,22 @@
  * `append` resolves when its events are durable *and* part of the ledger. What is not durable is in no ledger, no view
  * and no stream, so nobody can act on a fact that a crash could take back.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
-import type * as Stream from "effect/Stream"
-import type { StorageFailed } from "../domain/Errors.ts"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { dirname, isAbsolute, join, resolve } from "node:path"
+import { DiskError, type LockHeld, shown, StateUnusable, StorageFailed } from "../domain/Errors.ts"
 import type { JournalEvent } from "../domain/JournalEvent.ts"
 import type { Ledger } from "../domain/Ledger.ts"
+import { Disk } from "./Disk.ts"
+import * as Journal from "./Journal.ts"
+import { hold } from "./Lock.ts"
+import { type Damage, mend, refuseNewer, survey } from "./Recovery.ts"
+import { logged, replace, statusFiles, sweep } from "./Views.ts"
 
 /** Whether the disk takes what we write. `blocked` ends by itself; `failed` only with a new start. */
 export type StorageCondition =
@@ -35,4 +45,126 @@ export class StateStore extends Context.Service<StateStore, {
   readonly condition: Stream.Stream<StorageCondition>
   /** Replaces a view (a path relative to the state directory, or absolute) whole; `modifiedAtMs` becomes its mtime. A view that cannot be written is logged and rebuilt later: the journal has the fact. */
   readonly view: (path: string, text: string, modifiedAtMs?: number) => Effect.Effect<void>
-}>()("holdfast/layers/StateStore") {}
+  /** Returns once the status files show everything that is in the ledger now. */
+  readonly flushed: Effect.Effect<void>
+  /** Torn tails that this start found, moved to `damaged/` and cut. */
+  readonly damage: ReadonlyArray<Damage>
+}>()("holdfast/layers/StateStore") {
+  /**
+   * The state service on this directory (absolute): locks it, recovers it, opens a new segment. `statusDirectory` (absolute)
+   * is where the status files go instead of `skills/status`; of what else is there nothing is touched.
+   */
+  static layer(directory: string, options: StateOptions = {}): Layer.Layer<StateStore, StateUnusable | LockHeld | StorageFailed, Disk> {
+    return Layer.effect(StateStore, make(directory, options))
+  }
+}
+
+export interface StateOptions {
+  readonly statusDirectory?: string
+  /** Ours, for whoever asks who holds the directory. */
+  readonly version?: string
+}
+
+/** What a state directory adds up to, for those who only look. */
+export interface StateRead {
+  readonly ledger: Ledger
+  /** What a start would cut. While a runtime is at work this may be a line that it is just writing. */
+  readonly damage?: Damage
+  /** Records of types this version does not know; they stay in the journal. */
+  readonly unknown: number
+}
+
+/** Reads a state directory beside a runtime or without one: no lock, no change; a tail that is torn or just being written is left out. */
+export const readState = Effect.fnUntraced(function*(directory: string): Effect.fn.Return<StateRead, StateUnusable, Disk> {
+  yield* ours(directory)
+  const { ledger, damage, unknown } = yield* survey(directory).pipe(unreadable(directory))
+  return { ledger, unknown, ...damage[0] === undefined ? {} : { damage: damage[0] } }
+})
+
+const make = Effect.fnUntraced(function*(
+  directory: string, { statusDirectory = join(directory, "skills", "status"), version }: StateOptions
+): Effect.fn.Return<StateStore["Service"], StateUnusable | LockHeld | StorageFailed, Disk | Scope.Scope> {
+  const services = yield* Effect.context<Disk>()
+  const disk = yield* Disk
+  yield* ours(directory)
+  yield* refuseNewer(directory).pipe(unreadable(directory)) // Before anything is made or locked: a newer state stays as it is.
+  yield* storage(disk.makeDir(join(directory, "journal")))
+  yield* storage(disk.syncDir(directory))
+  yield* Effect.ignore(disk.syncDir(dirname(directory))) // A parent we may not open is not ours to make durable.
+  yield* storage(hold(directory, version))
+
+  const recovered = yield* survey(directory).pipe(unreadable(directory))
+  const epoch = recovered.segment + 1
+  const { ledger, damage } = recovered
+  yield* storage(mend(directory, recovered, epoch))
+  for (const torn of damage) yield* Effect.logWarning("The journal had a torn tail; its bytes are in damaged/", torn)
+  yield* sweep([directory, statusDirectory])
+  const events = yield* Effect.acquireRelease(PubSub.unbounded<JournalEvent>(), PubSub.shutdown)
+  const status = yield* statusFiles(statusDirectory, ledger)
+  let listeners = 0
+
+  const journal = yield* storage(Journal.open(directory, recovered, epoch, (durable) => {
+    for (const event of durable) {
+      const run = event.type === "run.settled" ? ledger.runs.get(event.run) : undefined
+      ledger.apply(event)
+      if (run !== undefined) status.changed(run.skill)
+      if (listeners > 0) PubSub.publishUnsafe(events, event)
+    }
+  }))
+
+  return StateStore.of({
+    directory, epoch, ledger, damage,
+    append: (...given) => Effect.flatMap(Clock.currentTimeMillis, (now) => journal.append(given.map((event) => stamp(event, now)))),
+    events: Stream.unwrap(Effect.gen(function*() {
+      yield* Effect.acquireRelease(Effect.sync(() => { listeners += 1 }), () => Effect.sync(() => { listeners -= 1 }))
+      return Stream.fromSubscription(yield* PubSub.subscribe(events))
+    })),
+    condition: journal.condition,
+    view: (path, text, modifiedAtMs) =>
+      logged(replace(resolve(directory, path), text, modifiedAtMs), path).pipe(Effect.provideContext(services)),
+    flushed: status.flushed
+  })
+})
+
+const stamp = (event: NewEvent, now: number): JournalEvent => Object.assign({ type: event.type, v: 1, atMs: now }, event) as JournalEvent
+
+/** Every name that this version puts into a state directory. */
+const known: ReadonlySet<string> = new Set([
+  "journal", "skills", "status.json", "runs", "damaged", "lock", "owner.json", "control.sock", "history", ".DS_Store"
+])
+
+/** Refuses what cannot be a state directory, and what is somebody else's. */
+const ours = Effect.fnUntraced(function*(directory: string): Effect.fn.Return<void, StateUnusable, Disk> {
+  const disk = yield* Disk
+  if (!isAbsolute(directory)) {
+    return yield* refused("STATE_DIR_RELATIVE", directory, "a relative path", "an absolute path", "write the whole path, from /")
+  }
+  const names = yield* disk.list(directory).pipe(unreadable(directory))
+  const strange = names.find((name) => !known.has(name) && !name.startsWith(".draft-"))
+  if (strange !== undefined && !names.includes("journal")) {
+    const fix = "choose another --state: these files are not ours to mix with"
+    return yield* refused("STATE_DIR_FOREIGN", directory, strange, "an empty directory or one of ours", fix)
+  }
+})
+
+const refused = (code: string, where: string, got: string, want: string, fix: string) =>
+  Effect.fail(new StateUnusable({ code, where, got: shown(got), want, fix }))
+
+/** Reading failed: the directory cannot be used as it is. */
+const unreadable = (directory: string) => <A, E, R>(reading: Effect.Effect<A, E | DiskError, R>) =>
+  Effect.catch(reading, (error): Effect.Effect<never, Exclude<E, DiskError> | StateUnusable> => {
+    if (!(error instanceof DiskError)) return Effect.fail(error as Exclude<E, DiskError>)
+    const { code, operation, path } = error
+    return code === "ENOTDIR"
+      ? refused("STATE_DIR_NOT_DIR", directory, "a file", "a directory", "choose another --state, or move the file away")
+      : refused("STATE_DIR_UNREADABLE", path, `${code} from ${operation}`, "a directory we may read", "give this user the right to read it")
+  })
+
+/** Writing failed while starting: there is no state service, and trying again may help. */
+const storage = <A, E, R>(starting: Effect.Effect<A, E | DiskError, R>): Effect.Effect<A, Exclude<E, DiskError> | StorageFailed, R> =>
+  Effect.mapError(starting, (error) => error instanceof DiskError
+    ? new StorageFailed({
+      code: "STORAGE_FAILED", where: error.path, got: `${error.code} from ${error.operation}`, retryable: true,
+      want: "a directory we may write", fix: "free space, or give this user the right to write there"
+    })
+    : error as Exclude<E, DiskError>)

@@ -16,7 +16,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import {
   type Actor, type ActorLogic, type ActorOptions, type ActorSystem, type AnyActorRef, type AnyEventObject, type AnyStateMachine,
-  createActor, type EventObject, type InputFrom, type OutputFrom, type Snapshot, type StateMachine
+  createActor, type EventObject, fromCallback, type InputFrom, type OutputFrom, type Snapshot
 } from "xstate"
 import { actorClock } from "./clock.ts"
 
@@ -124,12 +124,22 @@ export const fromStream = <A extends EventObject, E, R, I = void>(
 ): EffectLogic<void, E, I, Exclude<R, Scope.Scope>> =>
   fromEffect<void, E, R, I>((args) => Stream.runForEach(stream(args), (event) => Effect.sync(() => args.sendBack(event))))
 
-/** The services that a machine's registered actors need, nested machines included. */
-export type RequirementsOf<L> = L extends StateMachine<any, any, any, infer TActor, any, any, any, any, any, any, any, any, any, any, any>
-  ? TActor extends { logic: infer Child }
-    ? Child extends EffectLogic<any, any, any, infer R> ? unknown extends R ? never : R : Child extends AnyStateMachine ? RequirementsOf<Child> : never
-    : never
-  : never
+/** An actor that only listens, without a fiber: for what may be there in thousands. `listen` returns how to stop. */
+export const fromListener = <I = void>(
+  listen: (args: Pick<ActorArgs<I>, "input" | "sendBack">) => () => void
+): EffectLogic<void, never, I, never> =>
+  fromCallback<EventObject, I & {}>(({ input, sendBack }) => listen({ input: input as I, sendBack })) as never
+
+/** A machine with its ports plugged, and what they need. */
+export type Plugged<M extends AnyStateMachine, R> = M & Needs<R>
+
+/** Plugs logic into the ports of a machine; what the logic needs, the machine then needs, nested machines included. */
+export const plug = <M extends AnyStateMachine, const P extends Parameters<M["provide"]>[0]["actors"]>(
+  machine: M, ports: P
+): Plugged<M, RequirementsOf<NonNullable<P>[keyof NonNullable<P>]>> => machine.provide({ actors: ports as {} }) as never
+
+/** The services that some logic, or a plugged machine, needs. */
+export type RequirementsOf<L> = L extends Needs<infer R> ? unknown extends R ? never : R : never
 
 /** A started root actor. */
 export interface Running<L extends AnyStateMachine> {

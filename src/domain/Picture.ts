@@ -1,0 +1,95 @@
+/** The whole picture, as `status.json` has it: what the runtime is doing, why, and how everything in it stands. */
+import type { Problem } from "./Errors.ts"
+import type { Ledger, RunRecord } from "./Ledger.ts"
+import type { Outcome } from "./Outcome.ts"
+import { iso } from "./Run.ts"
+
+/** The format of this file. It grows by new keys; a change of meaning is a new number. */
+export const pictureFormat = 1
+
+export interface Picture {
+  readonly format: number
+  /** One word; what it promises is in `guarantee`. */
+  readonly mode: string
+  readonly means: string
+  readonly guarantee: { readonly local: string; readonly session: string; readonly gateway: string; readonly results: string }
+  /** Why the session or the gateway is down, or storage is blocked; nothing for what is well. */
+  readonly reasons: { readonly session?: string; readonly gateway?: string; readonly storage?: string }
+  /** The state of every region of the runtime. */
+  readonly regions: unknown
+  readonly pid: number
+  readonly epoch: number
+  readonly version: string
+  readonly startedAt: string
+  /** When this file was written. A runtime at work writes it at least every 30 s. */
+  readonly updatedAt: string
+  readonly skills: ReadonlyArray<SkillPicture>
+  /** Skill files that could not be used. */
+  readonly problems: ReadonlyArray<Problem>
+  readonly slots: Ledger["slots"]
+  readonly outbox: { readonly waiting: number; readonly oldestAt?: string; readonly parked: number; readonly acknowledged: number }
+}
+
+export interface SkillPicture {
+  readonly name: string
+  readonly state: string
+  readonly reason?: string
+  readonly run?: string
+  readonly next?: string
+  readonly last?: { readonly run: string; readonly outcome: Outcome; readonly at: string; readonly durationMs: number; readonly reason: string }
+  readonly lastSuccess?: string
+  readonly failures: number
+}
+
+/** What the ledger knows of a skill, beside what its actor says of itself. */
+export const skillPicture = (
+  ledger: Ledger,
+  now: {
+    readonly name: string
+    readonly state: string
+    readonly reason: string | undefined
+    readonly run: string | undefined
+    readonly nextDueAtMs: number | undefined
+  }
+): SkillPicture => {
+  const record = ledger.skills.get(now.name)
+  const settled = record?.last?.settled
+  return {
+    name: now.name,
+    state: now.state,
+    ...(now.reason === undefined ? {} : { reason: now.reason }),
+    ...(now.run === undefined ? {} : { run: now.run }),
+    ...(now.nextDueAtMs === undefined ? {} : { next: iso(now.nextDueAtMs) }),
+    ...(settled === undefined ? {} : {
+      last: { run: settled.run, outcome: settled.outcome, at: iso(settled.atMs), durationMs: settled.durationMs, reason: settled.reason }
+    }),
+    ...(record?.lastSuccessAtMs === undefined ? {} : { lastSuccess: iso(record.lastSuccessAtMs) }),
+    failures: record?.failures ?? 0
+  }
+}
+
+/** How the outbox stands. */
+export const outboxPicture = (ledger: Ledger): Picture["outbox"] => {
+  const oldest = ledger.outbox.values().next().value
+  return {
+    waiting: ledger.outbox.size,
+    ...(oldest === undefined ? {} : { oldestAt: iso(oldest.settledAtMs) }),
+    parked: ledger.parked.size,
+    acknowledged: ledger.acknowledged
+  }
+}
+
+/** One run as `runs` shows it. */
+export const runPicture = (run: RunRecord) => ({
+  run: run.run,
+  skill: run.skill,
+  slot: iso(run.slotAtMs),
+  phase: run.phase,
+  attempts: run.attempts,
+  missed: run.missed,
+  ...(run.startedAtMs === undefined ? {} : { startedAt: iso(run.startedAtMs), lateMs: Math.max(0, run.startedAtMs - run.slotAtMs) }),
+  ...(run.settled === undefined ? {} : {
+    outcome: run.settled.outcome, reason: run.settled.reason, settledAt: iso(run.settled.atMs), durationMs: run.settled.durationMs,
+    fields: run.settled.fields
+  })
+})

@@ -1,0 +1,277 @@
+/**
+ * What an operator may set for a skill, in its SKILL.md under `metadata.holdfast` or in the config, and how file, config
+ * and defaults become one definition.
+ */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { parseDuration, showDuration } from "./durations.ts"
+import { mayDeclare } from "./Environment.ts"
+import { ScheduleInvalid, shown, SkillInvalid } from "./Errors.ts"
+import { durationField, type Path, textField } from "./fields.ts"
+import { parseCron, type Schedule } from "./Schedule.ts"
+import { nameRule } from "./Run.ts"
+import { type SkillDefinition, skillDefaults } from "./Skill.ts"
+
+const dayMs = 86_400_000
+const maybe = Schema.optionalKey
+const word = textField(
+  (text) => text.length <= 4_096 && !text.includes("\0"),
+  "at most 4096 characters without NUL",
+  "a word of the command"
+)
+const text = (max: number, description: string) =>
+  textField((given) => given.length > 0 && given.length <= max, `1 to ${max} characters`, description)
+
+/** When a skill is due: exactly one of `cron`, `every`, `at`. What they say is read by `readSchedule`. */
+const ScheduleSettings = Schema.Struct({
+  cron: maybe(Schema.String.annotate({ description: "five cron fields, or six with seconds first" })),
+  timezone: maybe(Schema.String.annotate({ description: "of cron: an IANA zone; else the config's, else the machine's" })),
+  every: maybe(Schema.String.annotate({ description: "1 second to 366 days" })),
+  anchor: maybe(Schema.String.annotate({ description: "of every: an instant the grid passes through; else the Unix epoch" })),
+  at: maybe(Schema.String.annotate({ description: "one instant, ISO 8601 with Z or an offset" }))
+})
+
+/** Everything that can be set for a skill. */
+export const SkillSettings = Schema.Struct({
+  schedule: maybe(ScheduleSettings),
+  run: maybe(
+    Schema.Array(word)
+      .check(Schema.isMinLength(1), Schema.isMaxLength(64))
+      .annotate({ description: "the command, word by word; never a shell" })
+  ),
+  module: maybe(text(1_024, "a module in the skill's folder, beginning with ./")),
+  prompt: maybe(Schema.Boolean.annotate({ description: "hand the text to the agent command" })),
+  timeout: maybe(durationField(1, 366 * dayMs, "an attempt that takes longer is stopped")),
+  grace: maybe(durationField(0, 3_600_000, "from TERM to KILL when an attempt is stopped")),
+  catchUp: maybe(Schema.Literals(["latest", "all", "none"]).annotate({ description: "which of the missed slots run" })),
+  overlap: maybe(Schema.Literals(["skip"]).annotate({ description: "a slot that is due while a run is under way" })),
+  retry: maybe(
+    Schema.Struct({
+      attempts: maybe(
+        Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100 })).annotate({ description: "tries of one run, the first included" })
+      ),
+      first: maybe(durationField(1, dayMs, "the delay after the first failure")),
+      cap: maybe(durationField(1, 7 * dayMs, "the longest delay"))
+    })
+  ),
+  onInterruption: maybe(Schema.Literals(["rerun", "record"]).annotate({ description: "what a crash in the middle means" })),
+  needs: maybe(Schema.Array(Schema.Literals(["session", "gateway"])).annotate({ description: "without them the skill's slots are held" })),
+  report: maybe(
+    Schema.Struct({
+      when: maybe(Schema.Literals(["always", "change", "failure", "never"])),
+      session: maybe(text(256, "the key of the session that is told"))
+    })
+  ),
+  env: maybe(
+    Schema.Array(
+      textField(mayDeclare, "a variable's name; not NODE_OPTIONS, LD_*, DYLD_*, GIT_* or the token's", "a variable handed on")
+    ).check(Schema.isMaxLength(64))
+  )
+})
+export type SkillSettings = typeof SkillSettings.Type
+
+/** The settings of the file with those of the config on top: field by field, also inside `retry` and `report`; a schedule or a kind of work replaces the other whole. */
+export const withOverride = (file: SkillSettings, override: SkillSettings): SkillSettings => {
+  const { run, module, prompt, ...rest } = file
+  const work = override.run ?? override.module ?? override.prompt
+  return {
+    ...(work === undefined ? file : rest),
+    ...override,
+    ...(file.retry === undefined && override.retry === undefined ? {} : { retry: { ...file.retry, ...override.retry } }),
+    ...(file.report === undefined && override.report === undefined ? {} : { report: { ...file.report, ...override.report } })
+  }
+}
+
+/** A definition without what only the files can say: the digest, and that the entry is there. Its paths are as written. */
+export type SkillDraft = Omit<SkillDefinition, "digest">
+
+/** Where a setting stands, for messages: `/skills/a/SKILL.md:5`. */
+export type Where = (path: Path) => string
+
+/** Settings and defaults as a definition, or everything that is wrong with them. `zone` serves a cron without `timezone`. */
+export const draftSkill = ({
+  name,
+  description,
+  settings,
+  folder,
+  zone,
+  where
+}: {
+  readonly name: string
+  readonly description: string
+  readonly settings: SkillSettings
+  readonly folder: string
+  readonly zone: string
+  readonly where: Where
+}): Result.Result<SkillDraft, ReadonlyArray<SkillInvalid | ScheduleInvalid>> => {
+  const { retry, report } = settings
+  const attemptsMax = retry?.attempts ?? skillDefaults.retry.attemptsMax
+  const firstMs = ms(retry?.first, skillDefaults.retry.firstMs)
+  const capMs = ms(retry?.cap, Math.max(firstMs, skillDefaults.retry.capMs))
+  const work = workOf(settings, folder, where)
+  const schedule = settings.schedule === undefined ? noSchedule : readSchedule(settings.schedule, zone, where)
+  const disorder =
+    firstMs <= capMs
+      ? []
+      : [
+          invalid(
+            "FIELD_RANGE",
+            where(["retry", "cap"]),
+            showDuration(capMs),
+            `at least retry.first, ${showDuration(firstMs)}`,
+            "raise retry.cap"
+          )
+        ]
+  if (Result.isFailure(work) || Result.isFailure(schedule) || disorder.length > 0) {
+    return Result.fail([
+      ...(Result.isFailure(work) ? [work.failure] : []),
+      ...(Result.isFailure(schedule) ? [schedule.failure] : []),
+      ...disorder
+    ])
+  }
+  return Result.succeed({
+    name,
+    description,
+    schedule: schedule.success,
+    work: work.success,
+    timeoutMs: ms(settings.timeout, skillDefaults.timeoutMs),
+    graceMs: ms(settings.grace, skillDefaults.graceMs),
+    retry: { attemptsMax, firstMs, capMs },
+    catchUp: settings.catchUp ?? skillDefaults.catchUp,
+    overlap: settings.overlap ?? skillDefaults.overlap,
+    onInterruption: settings.onInterruption ?? skillDefaults.onInterruption,
+    needs: [...new Set(settings.needs ?? skillDefaults.needs)],
+    report: { when: report?.when ?? skillDefaults.report.when, session: report?.session },
+    env: [...new Set(settings.env ?? skillDefaults.env)]
+  })
+}
+
+/** Reads `schedule`. Errors: SCHEDULE_KIND, INTERVAL_SYNTAX, INTERVAL_RANGE, DATE_INVALID, and those of `parseCron`. */
+export const readSchedule = (
+  { cron, timezone, every, anchor, at }: typeof ScheduleSettings.Type,
+  zone: string,
+  where: Where
+): Result.Result<Schedule, ScheduleInvalid> => {
+  const refuse = (code: string, key: string, got: string, want: string, fix: string) =>
+    Result.fail(new ScheduleInvalid({ code, where: where(["schedule", key]), got: shown(got), want, fix }))
+  const kinds = Object.entries({ cron, every, at }).flatMap(([key, value]) => (value === undefined ? [] : [key]))
+  if (kinds.length !== 1) {
+    return refuse(
+      "SCHEDULE_KIND",
+      kinds[1] ?? "",
+      kinds.length === 0 ? "none of them" : kinds.join(" and "),
+      "one of cron, every, at",
+      "keep one of them"
+    )
+  }
+  if (timezone !== undefined && cron === undefined)
+    return refuse("SCHEDULE_KIND", "timezone", "timezone without cron", "timezone with cron only", "remove timezone")
+  if (anchor !== undefined && every === undefined)
+    return refuse("SCHEDULE_KIND", "anchor", "anchor without every", "anchor with every only", "remove anchor")
+  if (cron !== undefined) return parseCron(cron, timezone ?? zone, where(["schedule", "cron"]))
+
+  const instant = anchor ?? at
+  const atMs = instant === undefined ? 0 : readInstant(instant)
+  if (atMs === undefined) {
+    return refuse(
+      "DATE_INVALID",
+      anchor === undefined ? "at" : "anchor",
+      instant!,
+      "an instant of 1970 to 9999 with Z or an offset, such as 2026-12-24T18:00:00Z",
+      "correct the date"
+    )
+  }
+  if (every === undefined) return Result.succeed({ _tag: "At", atMs })
+  const everyMs = parseDuration(every)
+  if (everyMs === undefined)
+    return refuse("INTERVAL_SYNTAX", "every", every, `such as "20 seconds" or "1 hour 30 minutes"`, "write a number and a unit")
+  return everyMs >= 1_000 && everyMs <= 366 * dayMs
+    ? Result.succeed({ _tag: "Every", everyMs, anchorMs: atMs })
+    : refuse("INTERVAL_RANGE", "every", every, "1 second to 366 days", "correct the interval")
+}
+
+/** Nothing when the name is one; else SKILL_NAME_MISSING or SKILL_NAME_INVALID, with the code points of what cannot be seen. */
+export const nameProblem = (name: unknown, where: string): SkillInvalid | undefined => {
+  if (name === undefined || name === null || name === "") {
+    return invalid("SKILL_NAME_MISSING", where, "no name", "name: and the folder's name", "add name: to the front matter")
+  }
+  if (typeof name === "string" && nameRule.test(name)) return undefined
+  const strange = typeof name === "string" ? [...name].filter((char) => !/[\x20-\x7e]/.test(char)).slice(0, 5) : []
+  const points = strange.map((char) => `U+${char.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}`).join(" ")
+  return invalid(
+    "SKILL_NAME_INVALID",
+    where,
+    `${points === "" ? "" : `${points} in `}${shown(name).slice(0, 80)}`,
+    "1 to 64 of a-z, 0-9 and inner dashes",
+    "rename the skill and its folder"
+  )
+}
+
+/** A problem of a skill; `got` must have been escaped. */
+export const invalid = (code: string, where: string, got: string, want: string, fix: string) =>
+  new SkillInvalid({ code, where, got, want, fix })
+
+const workOf = (
+  { run, module, prompt }: SkillSettings,
+  folder: string,
+  where: Where
+): Result.Result<SkillDefinition["work"], SkillInvalid> => {
+  const kinds = Object.entries({ run, module, prompt }).flatMap(([key, value]) => (value === undefined || value === false ? [] : [key]))
+  if (kinds.length === 0) return Result.fail(invalid("WORK_MISSING", where([]), "no work", "one of run, module", "say what does the work"))
+  if (kinds.length > 1)
+    return Result.fail(invalid("WORK_AMBIGUOUS", where([kinds[1]!]), kinds.join(" and "), "one of run, module, prompt", "keep one of them"))
+  if (prompt === true) {
+    return Result.fail(
+      invalid(
+        "PROMPT_UNCONFIGURED",
+        where(["prompt"]),
+        "prompt: true",
+        "run or module",
+        "no agent command is configured: let run call the agent's own command"
+      )
+    )
+  }
+  if (module !== undefined) {
+    return module.startsWith("./")
+      ? Result.succeed({ _tag: "Module", file: module, folder })
+      : Result.fail(
+          invalid("FIELD_RANGE", where(["module"]), shown(module), "a path beginning with ./", "give the path inside the skill's folder")
+        )
+  }
+  const [program, ...rest] = run!
+  return /^\.?\/./.test(program!) || /^(?!\.{0,2}$)[^/]+$/.test(program!)
+    ? Result.succeed({ _tag: "Process", argv: [program!, ...rest], folder })
+    : Result.fail(
+        invalid(
+          "FIELD_RANGE",
+          where(["run"]),
+          shown(program) || "an empty word",
+          "a path beginning with ./ or /, or a program's name",
+          "correct the first word"
+        )
+      )
+}
+
+const noSchedule: Result.Result<Schedule | undefined, ScheduleInvalid> = Result.succeed(undefined)
+
+const ms = (duration: string | undefined, otherwise: number): number => (duration === undefined ? otherwise : parseDuration(duration)!)
+
+/** An instant of 1970 to 9999, for a date that exists; nothing else. */
+const readInstant = (text: string): number | undefined => {
+  const found = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?(?:[Zz]|([+-])(\d\d):?(\d\d))$/.exec(text.trim())
+  if (found === null) return undefined
+  const [year, month, day, hour, minute, second] = found.slice(1, 7).map((part) => Number(part ?? 0)) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number
+  ]
+  const milliseconds = Number((found[7] ?? "0").padEnd(3, "0"))
+  const offsetMs = (found[8] === "-" ? -1 : 1) * (Number(found[9] ?? 0) * 60 + Number(found[10] ?? 0)) * 60_000
+  const local = Date.UTC(year, month - 1, day, hour, minute, second, milliseconds)
+  const same = new Date(local).toISOString().startsWith(`${found[1]}-${found[2]}-${found[3]}T${found[4]}:${found[5]}`)
+  const atMs = local - offsetMs
+  return same && second < 60 && atMs >= 0 && atMs < Date.UTC(10_000, 0, 1) && Math.abs(offsetMs) <= 14 * 3_600_000 ? atMs : undefined
+}

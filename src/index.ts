@@ -1,0 +1,138 @@
+/**
+ * Holdfast keeps an AI agent's scheduled skills running while its Gateway is down. This is the whole promise API; the same
+ * for Effect is `holdfast/effect`.
+ *
+ * @example
+ * const runtime = await createRuntime({
+ *   state: "/var/lib/agent/holdfast",
+ *   skills: [skill({ name: "heartbeat", schedule: { every: "1 minute" }, run: () => ({ beats: 1 }) })]
+ * })
+ * runtime.subscribe(({ type }) => console.log(type))
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Cause from "effect/Cause"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { resolve } from "node:path"
+import type { Actor } from "xstate"
+import type { JournalEvent } from "./domain/JournalEvent.ts"
+import type { Picture } from "./domain/Picture.ts"
+import type { SkillFunction } from "./domain/SkillContext.ts"
+import * as Holdfast from "./layers/Holdfast.ts"
+import type { Inspector } from "./layers/Inspection.ts"
+import { Runtime as RuntimeService } from "./layers/Runtime.ts"
+import { promiseWork } from "./layers/SkillFunction.ts"
+import type { Overrides } from "./layers/Skills.ts"
+import { StateStore } from "./layers/StateStore.ts"
+import type { Mode } from "./machines/guarantees.ts"
+import type { RuntimeEnd, runtimeMachine } from "./machines/runtime.ts"
+
+export type { JournalEvent } from "./domain/JournalEvent.ts"
+export type { Outcome, Phase, Verdict } from "./domain/Outcome.ts"
+export type { Picture, SkillPicture } from "./domain/Picture.ts"
+export type { Fields, History, SkillContext, SkillFunction, SkillResult } from "./domain/SkillContext.ts"
+export type { Problem } from "./domain/Errors.ts"
+export { guarantees, type Guarantee, type Mode } from "./machines/guarantees.ts"
+export { version } from "./layers/Holdfast.ts"
+
+/** A skill given in code: settings as in SKILL.md, and a function that does the work in this process. */
+export type SkillOptions = Holdfast.SkillGiven["settings"] & {
+  /** `[a-z0-9-]`, at most 64 characters. */
+  readonly name: string
+  readonly description?: string
+  readonly run: SkillFunction
+}
+
+/** Describes a skill given in code. Nothing is checked before a runtime is created with it. */
+export const skill = ({ name, description = "", run, ...settings }: SkillOptions): Holdfast.SkillGiven =>
+  ({ name, description, settings, work: promiseWork(run) })
+
+export interface RuntimeOptions {
+  /** The state directory. One runtime a directory, any number of directories a process. */
+  readonly state: string
+  /** Where the status files go instead of `<state>/skills/status`. */
+  readonly status?: string
+  /** Skills given in code, and folders of `<name>/SKILL.md`. */
+  readonly skills?: ReadonlyArray<Holdfast.SkillGiven | string>
+  /** Settings by skill name, laid over those of the files. */
+  readonly overrides?: Overrides
+  /** For cron schedules that name no zone. Default: the machine's. */
+  readonly timezone?: string
+  /** Without one the mode is `standalone`. */
+  readonly gateway?: { readonly url: string; readonly token?: string; readonly session?: string }
+  /** Start without firing anything; `release()` opens. */
+  readonly hold?: boolean
+  /** How long running skills may take to finish in `stop()`, in milliseconds (30,000). */
+  readonly drainDeadlineMs?: number
+  /** Sees every actor: runtime, layers, skills, runs. Anything that takes XState inspection events. */
+  readonly inspect?: Inspector
+}
+
+export interface Runtime {
+  /** What it is doing; what that promises is in `guarantees[runtime.mode]`. */
+  readonly mode: Mode
+  /** The whole picture, as in `status.json`. */
+  readonly status: () => Promise<Picture>
+  /** Every event once it is durable, `mode.changed` among them. Returns how to stop listening. */
+  readonly subscribe: (listener: (event: JournalEvent) => void) => () => void
+  /** Runs a skill now; resolves with the run's id once its claim is durable. The same key asks for the same run. */
+  readonly trigger: (skill: string, options?: { readonly key?: string }) => Promise<string>
+  /** Opens a runtime that was started with `hold`. */
+  readonly release: () => void
+  /** Starts nothing new, lets running skills finish within the deadline, closes. `now` does not wait for them. */
+  readonly stop: (options?: { readonly now?: boolean }) => Promise<RuntimeEnd>
+  /** How it ended, whenever that is. */
+  readonly ended: Promise<RuntimeEnd>
+  /** The root actor, for those who look at machines. */
+  readonly actor: Actor<typeof runtimeMachine>
+}
+
+/**
+ * Starts a runtime. Rejects with the typed error of what is wrong: an option, a skill given in code, the state directory, or
+ * another runtime that holds it. Skill files that are wrong are in `status().problems`; a gateway that is down is a mode.
+ */
+export const createRuntime = async ({ skills = [], gateway, inspect, ...options }: RuntimeOptions): Promise<Runtime> => {
+  const scope = Effect.runSync(Scope.make())
+  const layer = Holdfast.layer({
+    ...options,
+    state: resolve(options.state),
+    status: options.status === undefined ? undefined : resolve(options.status),
+    skills: skills.filter((one) => typeof one !== "string"),
+    skillsFolders: skills.filter((one) => typeof one === "string"),
+    gateway: gateway === undefined ? undefined : { ...gateway, token: gateway.token === undefined ? undefined : Redacted.make(gateway.token) },
+    inspect
+  })
+  const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
+  const built = await Effect.runPromiseExit(Layer.buildWithScope(layer, scope))
+  if (Exit.isFailure(built)) {
+    await close()
+    throw Cause.squash(built.cause)
+  }
+  const run = Effect.runPromiseWith(built.value)
+  const runtime = await run(RuntimeService)
+  const store = await run(StateStore)
+  const ended = run(runtime.ended).then((end) => close().then(() => end))
+  await run(Stream.runHead(Stream.filter(runtime.modes, (mode) => mode !== "starting")))
+
+  return {
+    get mode() {
+      return Effect.runSync(runtime.mode)
+    },
+    status: () => run(runtime.picture),
+    subscribe: (listener) => {
+      const fiber = Effect.runFork(Stream.runForEach(store.events, (event) => Effect.ignoreCause(Effect.try({ try: () => listener(event), catch: (thrown) => thrown }))))
+      return () => fiber.interruptUnsafe()
+    },
+    trigger: (name, { key } = {}) => run(runtime.trigger(name, key)),
+    release: () => runtime.actor.send({ type: "intake.release" }),
+    stop: async ({ now = false } = {}) => {
+      if (runtime.actor.getSnapshot().status === "active") runtime.actor.send({ type: now ? "runtime.stop" : "runtime.drain" })
+      return ended
+    },
+    ended,
+    actor: runtime.actor
+  }
+}

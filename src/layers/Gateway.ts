@@ -1,0 +1,86 @@
+/** The gateway's hands: one HTTP question, answered within its deadline. */
+import { type ClientRequest, get as getPlain, type IncomingMessage } from "node:http"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { shown } from "../domain/Errors.ts"
+import type { GatewayUrl } from "../domain/GatewayUrl.ts"
+import { gatewayMachine, type Probe } from "../machines/gateway.ts"
+import type { LostReason } from "../machines/session.ts"
+import { fromEffect } from "./actor.ts"
+
+export class Gateway extends Context.Service<Gateway, {
+  /** Asks whether the gateway is ready. Every answer is a value, silence included. */
+  readonly probe: Effect.Effect<Probe>
+}>()("holdfast/layers/Gateway") {
+  static readonly layer = (url: GatewayUrl): Layer.Layer<Gateway> => Layer.succeed(Gateway, { probe: probe(url) })
+}
+
+/** The gateway's machine with its port plugged. */
+export const bind = Effect.map(Gateway, (gateway) => gatewayMachine.provide({
+  actors: { probe: fromEffect(() => gateway.probe) }
+}))
+
+/** A gateway that is ready answers in milliseconds; one that is merely busy, in less than this. */
+const answerWithinMs = 2_000
+/** The readiness report is a few hundred bytes. */
+const bodyMax = 65_536
+
+/** What `/readyz` says. Only the body counts: any address may answer 200, and some answer it with a page. */
+const Readiness = Schema.fromJsonString(Schema.Struct({ ready: Schema.Boolean, failing: Schema.optionalKey(Schema.Array(Schema.String)) }))
+
+const probe = Effect.fnUntraced(function*({ readyz, distance }: GatewayUrl): Effect.fn.Return<Probe> {
+  const finding = yield* fetch(readyz).pipe(
+    Effect.map(readinessOf),
+    Effect.catch((failing) => Effect.succeed(failing)),
+    Effect.timeoutOrElse({
+      duration: answerWithinMs,
+      orElse: () => Effect.succeed<Finding>({ reason: "silent", detail: `no answer within ${answerWithinMs} ms` })
+    })
+  )
+  return finding === "ready" ? { _tag: "Ready" } : { _tag: "Failing", ...finding, chance: yield* Random.next, distance }
+})
+
+type Failing = { readonly reason: LostReason; readonly detail: string }
+type Finding = "ready" | Failing
+
+/** The body of a GET, whatever its status; redirects are not followed. Interrupted, it drops the connection. */
+const fetch = (url: string): Effect.Effect<string, Failing> => Effect.flatMap(
+  url.startsWith("https:") ? Effect.promise(() => import("node:https")) : Effect.succeed({ get: getPlain }),
+  ({ get }) => Effect.callback<string, Failing>((resume) => {
+    const request: ClientRequest = get(url, { agent: false, headers: { accept: "application/json" } }, (response: IncomingMessage) => {
+      const chunks: Array<Buffer> = []
+      let bytes = 0
+      response.on("data", (chunk: Buffer) => {
+        bytes += chunk.length
+        if (bytes <= bodyMax) return chunks.push(chunk)
+        resume(Effect.fail({ reason: "notAGateway", detail: `an answer of more than ${bodyMax} bytes` }))
+        return request.destroy()
+      })
+      response.on("end", () => resume(Effect.succeed(Buffer.concat(chunks).toString("utf8"))))
+      response.on("error", (error) => resume(Effect.fail(failed(error))))
+    })
+    request.on("error", (error) => resume(Effect.fail(failed(error))))
+    return Effect.sync(() => { request.destroy() })
+  })
+)
+
+const readinessOf = (body: string): Finding => {
+  const readiness = decodeReadiness(body)
+  if (Result.isFailure(readiness)) return { reason: "notAGateway", detail: `not a readiness report: ${shown(body.slice(0, 80))}` }
+  const { ready, failing = [] } = readiness.success
+  if (ready) return "ready"
+  return { reason: failing.includes("gateway-draining") ? "restarting" : "starting", detail: shown(failing.join(", ")) }
+}
+const decodeReadiness = Schema.decodeUnknownResult(Readiness)
+
+const failed = (error: NodeJS.ErrnoException): Failing => {
+  const code = error.code ?? ""
+  const reason = code === "ECONNRESET" || code === "EPIPE" ? "reset"
+    : code === "ETIMEDOUT" ? "silent"
+    : /^(HPE_|ERR_|EPROTO|CERT_|DEPTH_|SELF_|UNABLE_)/.test(code) ? "notAGateway" : "refused"
+  return { reason, detail: code || error.message }
+}

@@ -1,0 +1,178 @@
+/** The whole runtime as one layer: from what an embedder or the command gives to every layer, wired once, here. */
+import * as NodeFileSystem from "@effect/platform-node-shared/NodeFileSystem"
+import * as NodePath from "@effect/platform-node-shared/NodePath"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import { createHash } from "node:crypto"
+import { basename, dirname } from "node:path"
+import {
+  type ConfigInvalid, type LockHeld, type ScheduleInvalid, shown, SkillInvalid, type StateUnusable, type StorageFailed
+} from "../domain/Errors.ts"
+import { checkFields, fieldName } from "../domain/fields.ts"
+import { gatewayUrl, type GatewayUrl } from "../domain/GatewayUrl.ts"
+import { draftSkill, invalid, nameProblem, SkillSettings } from "../domain/SkillFile.ts"
+import { Claims } from "./Claims.ts"
+import * as Control from "./Control.ts"
+import { Dial } from "./Dial.ts"
+import { Disk } from "./Disk.ts"
+import { Gateway } from "./Gateway.ts"
+import { History } from "./History.ts"
+import { Inspection, type Inspector } from "./Inspection.ts"
+import { Outbox } from "./Outbox.ts"
+import { Process } from "./Process.ts"
+import { Run } from "./Run.ts"
+import { Runtime } from "./Runtime.ts"
+import { Scheduler } from "./Scheduler.ts"
+import { Session } from "./Session.ts"
+import type { FunctionWork, SkillEntry } from "./SkillFunction.ts"
+import { HostZone, type LoadedSkills, type Overrides, Skills } from "./Skills.ts"
+import { StateStore } from "./StateStore.ts"
+import { Supervisor } from "./Supervisor.ts"
+
+/** A skill given in code, before its settings are checked. */
+export interface SkillGiven {
+  readonly name: string
+  readonly description: string
+  readonly settings: Omit<SkillSettings, "run" | "module" | "prompt" | "env" | "grace">
+  readonly work: FunctionWork
+}
+
+/** What a runtime is made of. */
+export interface HoldfastOptions {
+  /** The state directory, absolute. One runtime a directory. */
+  readonly state: string
+  /** Where the status files go instead of `skills/status` in the state directory; absolute. */
+  readonly status?: string | undefined
+  /** Folders of `<name>/SKILL.md`. */
+  readonly skillsFolders?: ReadonlyArray<string> | undefined
+  readonly skills?: ReadonlyArray<SkillGiven> | undefined
+  /** Settings by skill name, laid over those of the files. */
+  readonly overrides?: Overrides | undefined
+  /** For cron schedules that name no zone. Default: the machine's. */
+  readonly timezone?: string | undefined
+  /** Without one the mode is `standalone`. `session` is the key of the session that gets the reports (`agent:main:main`). */
+  readonly gateway?: {
+    readonly url: string | GatewayUrl
+    readonly token?: Redacted.Redacted | undefined
+    readonly session?: string | undefined
+  } | undefined
+  readonly report?: SkillSettings["report"] | undefined
+  /** Names of variables handed on to every skill. */
+  readonly env?: ReadonlyArray<string> | undefined
+  /** Start without firing anything. */
+  readonly hold?: boolean | undefined
+  /** How long running skills may take to finish once asked to stop, in milliseconds (30,000). */
+  readonly drainDeadlineMs?: number | undefined
+  readonly inspect?: Inspector | undefined
+}
+
+export type HoldfastError = ConfigInvalid | SkillInvalid | ScheduleInvalid | StateUnusable | LockHeld | StorageFailed
+
+/** Everything a runtime consists of, for those who want more of it than `Runtime`. */
+export type Services = Runtime | Supervisor | StateStore | Session
+
+export const version = "0.1.0"
+/** The session of OpenClaw's main agent. */
+export const mainSession = "agent:main:main"
+export const drainDeadlineMs = 30_000
+
+/** A runtime on this machine's disk and network. Skills given in code fail it when they are wrong; skill files never do. */
+export const layer = (options: HoldfastOptions): Layer.Layer<Services, HoldfastError> =>
+  Layer.unwrap(Effect.gen(function*() {
+    const loaded = yield* Skills.use((skills) =>
+      skills.load(options.skillsFolders ?? [], options.overrides, {
+        zone: options.timezone, gateway: options.gateway !== undefined, report: options.report, env: options.env
+      }))
+    const zone = options.timezone ?? (yield* HostZone)
+    const given = yield* Effect.forEach(options.skills ?? [], (skill) => entryOf(skill, zone, options.gateway !== undefined))
+    const url = options.gateway === undefined
+      ? undefined
+      : typeof options.gateway.url === "string" ? yield* Effect.fromResult(gatewayUrl(options.gateway.url)) : options.gateway.url
+    const link = url === undefined ? undefined : linkTo(url, options.gateway?.token, options.gateway?.session ?? mainSession)
+    return Control.layer.pipe(Layer.provideMerge(assembled(options, yield* together(loaded, given), link)))
+  })).pipe(Layer.provide([skillsLayer, Disk.layerNode]), Layer.provide(Layer.succeed(Inspection, options.inspect)))
+
+const skillsLayer = Skills.layer.pipe(Layer.provide([NodeFileSystem.layer, NodePath.layer]))
+
+/** What reaches the gateway: the real one, a scripted one, or none. */
+export type Link = Layer.Layer<Session | History | Gateway, never, StateStore>
+
+/** The same over any disk and any link: what the simulated world uses. */
+export const assembled = (
+  options: Pick<HoldfastOptions, "state" | "status" | "hold" | "drainDeadlineMs">,
+  { entries, problems }: { readonly entries: ReadonlyArray<SkillEntry>; readonly problems: LoadedSkills["problems"] },
+  link: { readonly layer: Link; readonly session: string } | undefined
+): Layer.Layer<Services, StateUnusable | LockHeld | StorageFailed, Disk> => {
+  const runtime = Runtime.layer({
+    entries, problems, version,
+    // A folder whose file is wrong is a skill we know nothing of today: its record stays as it was.
+    unreadable: new Set(problems.map(({ where }) => basename(dirname(where)))),
+    linked: link !== undefined,
+    hold: options.hold ?? false,
+    drainDeadlineMs: options.drainDeadlineMs ?? drainDeadlineMs
+  })
+  return runtime.pipe(
+    Layer.provideMerge(Supervisor.layer(entries)),
+    Layer.provide(Outbox.layer),
+    Layer.provideMerge(link?.layer ?? noLink),
+    Layer.provide([Run.layer({ session: link?.session }), Claims.layer, Scheduler.layer]),
+    Layer.provide(Process.layer),
+    Layer.provideMerge(StateStore.layer(options.state, { version, ...(options.status === undefined ? {} : { statusDirectory: options.status }) }))
+  )
+}
+
+const linkTo = (url: GatewayUrl, token: Redacted.Redacted | undefined, session: string): { readonly layer: Link; readonly session: string } => ({
+  session,
+  layer: Layer.merge(History.layer({ session }), Gateway.layer(url)).pipe(
+    Layer.provideMerge(Session.layer({ url, token, version })), Layer.provide(Dial.layer)
+  )
+})
+
+/** Without a gateway the machines of the link are never started; these are never asked. */
+const noLink: Link = Layer.mergeAll(
+  Session.layerNoop, Layer.succeed(History, { has: () => Effect.succeed(false) }), Layer.succeed(Gateway, { probe: Effect.never })
+)
+
+/** Folders and code in one list; a name in both is refused in both. */
+const together = (loaded: LoadedSkills, given: ReadonlyArray<SkillEntry>): Effect.Effect<
+  { readonly entries: ReadonlyArray<SkillEntry>; readonly problems: LoadedSkills["problems"] }, SkillInvalid
+> => {
+  const names = new Set<string>()
+  for (const { definition: { name } } of given) {
+    if (names.has(name)) return Effect.fail(twice(name))
+    names.add(name)
+  }
+  const files = loaded.skills.filter(({ name }) => !names.has(name)).map((definition): SkillEntry => ({ definition, work: undefined }))
+  const both = loaded.skills.filter(({ name }) => names.has(name)).map(({ name }) => twice(name))
+  return Effect.succeed({ entries: [...files, ...given.filter(({ definition }) => !both.some(({ got }) => got === definition.name))], problems: [...loaded.problems, ...both] })
+}
+
+const twice = (name: string) => new SkillInvalid({
+  code: "SKILL_DUPLICATE", where: `skills.${name}`, got: name, want: "one skill of each name", fix: "rename one of them"
+})
+
+/** A skill given in code, checked like a file. */
+export const entryOf = (given: SkillGiven, zone: string, linked: boolean): Effect.Effect<SkillEntry, SkillInvalid | ScheduleInvalid> =>
+  Effect.gen(function*() {
+    const where = `skills.${shown(given.name)}`
+    const wrongName = nameProblem(given.name, where)
+    if (wrongName !== undefined) return yield* wrongName
+    const checked = checkFields(SkillSettings, given.settings)
+    if (Result.isFailure(checked)) {
+      const { code, path, got, want, fix } = checked.failure[0]!
+      return yield* invalid(code, `${where}.${fieldName(path)}`, got, want, fix)
+    }
+    const draft = draftSkill({
+      name: given.name, description: given.description, settings: { ...checked.success, module: "./given-in-code" }, folder: "", zone,
+      where: (path) => `${where}.${fieldName(path)}`
+    })
+    if (Result.isFailure(draft)) return yield* draft.failure[0]!
+    if (!linked && draft.success.needs.length > 0) {
+      return yield* invalid("NEEDS_GATEWAY", `${where}.needs`, draft.success.needs.join(", "), "no needs where no gateway is configured", "configure the gateway, or remove needs")
+    }
+    const definition = { ...draft.success, work: { _tag: "Function" } as const }
+    const digest = createHash("sha256").update(JSON.stringify(definition)).digest("hex")
+    return { definition: { ...definition, digest }, work: given.work }
+  })

@@ -1,0 +1,115 @@
+/**
+ * One runtime on one state directory.
+ *
+ * The lock is SQLite's on `lock/lock.db`: the system frees it when its holder dies and keeps it while the holder is only
+ * stopped. Such a lock belongs to a process, so *any* open and close of that file inside the holder frees it: nobody but
+ * this module opens it. Others judge by `owner.json` beside the folder, which is for messages and never trusted alone.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { hostname } from "node:os"
+import { join } from "node:path"
+import type { DatabaseSync } from "node:sqlite"
+import { type DiskError, LockHeld, shown, StateUnusable } from "../domain/Errors.ts"
+import { iso } from "../domain/Run.ts"
+import { Disk } from "./Disk.ts"
+import { processIdentity } from "./platform.ts"
+import { replace } from "./Views.ts"
+
+/** Who holds a state directory: what `owner.json` says. `startTime` and `bootId` are as `processIdentity` gives them. */
+export const Owner = Schema.Struct({
+  pid: Schema.Int,
+  startTime: Schema.String,
+  bootId: Schema.String,
+  since: Schema.String,
+  host: Schema.String,
+  version: Schema.optionalKey(Schema.String)
+})
+export type Owner = typeof Owner.Type
+
+/** Holds the directory until the scope closes. The directory is there; `lock/` is made. */
+export const hold = Effect.fnUntraced(function*(
+  directory: string, version?: string
+): Effect.fn.Return<void, LockHeld | StateUnusable | DiskError, Disk | Scope.Scope> {
+  const disk = yield* Disk
+  if (disk.simulated) return yield* holdSimulated(disk, directory)
+  const folder = join(directory, "lock")
+  const path = join(folder, "lock.db")
+  yield* disk.makeDir(folder)
+  if ((yield* disk.stat(path)) === undefined) yield* Effect.ignore(disk.write(path, new Uint8Array())) // 0600, which SQLite would not.
+  yield* Effect.acquireRelease(
+    Effect.suspend((): Effect.Effect<DatabaseSync, LockHeld | StateUnusable, Disk> => Result.match(Result.try(() => begin(path)), {
+      onSuccess: (database) => Effect.succeed(database),
+      onFailure: (cause): Effect.Effect<never, LockHeld | StateUnusable, Disk> =>
+        busy(cause) ? Effect.flatMap(owner(directory), (known) => held(directory, known)) : unusable(path, cause)
+    })),
+    (database) => Effect.andThen(
+      Effect.ignore(disk.remove(join(directory, "owner.json"))), // Before the lock is free: later it would be the next holder's.
+      Effect.sync(() => database.close())
+    )
+  )
+  const identity = yield* processIdentity(process.pid)
+  const present: Owner = {
+    pid: process.pid,
+    startTime: identity?.startTime ?? "unknown",
+    bootId: identity?.bootId ?? "unknown",
+    since: iso(yield* Clock.currentTimeMillis),
+    host: hostname(),
+    ...version === undefined ? {} : { version }
+  }
+  yield* replace(join(directory, "owner.json"), `${JSON.stringify(present)}\n`)
+})
+
+/** What `owner.json` says, if it is there and whole. It may speak of a holder that died: compare it with `processIdentity`. */
+export const owner = Effect.fnUntraced(function*(directory: string): Effect.fn.Return<Owner | undefined, never, Disk> {
+  const disk = yield* Disk
+  const bytes = yield* Effect.result(disk.read(join(directory, "owner.json")))
+  if (Result.isFailure(bytes)) return undefined
+  const decoded = decodeOwner(Buffer.from(bytes.success).toString("utf8"))
+  return Result.isSuccess(decoded) ? decoded.success : undefined
+})
+const decodeOwner = Schema.decodeUnknownResult(Schema.fromJsonString(Owner))
+
+/** Loaded only here and only now: on Node 22 the module prints a warning. */
+const begin = (path: string): DatabaseSync => {
+  const { DatabaseSync } = process.getBuiltinModule("node:sqlite")
+  const database = new DatabaseSync(path, { timeout: 0 })
+  const begun = Result.try(() => database.exec("BEGIN EXCLUSIVE"))
+  if (Result.isSuccess(begun)) return database
+  database.close()
+  throw begun.failure
+}
+
+/** SQLITE_BUSY, in any of its extended forms. */
+const busy = (cause: unknown): boolean => ((cause as { readonly errcode?: number }).errcode ?? 0) % 256 === 5
+
+const held = (directory: string, known: Owner | undefined) =>
+  Effect.fail(new LockHeld({
+    code: "LOCK_HELD",
+    where: directory,
+    got: known === undefined ? "another process" : `pid ${known.pid} on ${shown(known.host)} since ${shown(known.since)}`,
+    want: "no other runtime on this directory",
+    fix: `stop it${known === undefined ? "" : ` (kill ${known.pid})`}, or choose another --state`
+  }))
+
+const unusable = (path: string, cause: unknown) =>
+  Effect.fail(new StateUnusable({
+    code: "LOCK_UNUSABLE",
+    where: path,
+    got: shown(cause instanceof Error ? cause.message : String(cause)),
+    want: "a lock file that SQLite can open and lock",
+    fix: "use a local file system; if no runtime runs here, remove the lock folder"
+  }))
+
+const holdSimulated = (disk: Disk["Service"], directory: string) => {
+  const directories = simulated.get(disk) ?? new Set()
+  simulated.set(disk, directories)
+  return Effect.asVoid(Effect.acquireRelease(
+    Effect.suspend(() => directories.has(directory) ? held(directory, undefined) : Effect.sync(() => directories.add(directory))),
+    () => Effect.sync(() => directories.delete(directory))
+  ))
+}
+const simulated = new WeakMap<Disk["Service"], Set<string>>()

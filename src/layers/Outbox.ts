@@ -1,0 +1,141 @@
+/** The outbox's hands: sends the oldest entry, looks up what became of it, and puts on record what it learns. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import type { StorageFailed } from "../domain/Errors.ts"
+import type { Entry } from "../domain/Ledger.ts"
+import { injection, isReportOf } from "../domain/Outbox.ts"
+import * as Wire from "../domain/Wire.ts"
+import { type Delivery, outboxMachine, type Verification } from "../machines/outbox.ts"
+import { fromEffect } from "./actor.ts"
+import { History } from "./History.ts"
+import { type CallFailed, Session } from "./Session.ts"
+import { StateStore } from "./StateStore.ts"
+
+export class Outbox extends Context.Service<Outbox, {
+  /** Resolves as soon as an entry waits. */
+  readonly arrival: Effect.Effect<void>
+  /** Sends the oldest entry. One that was sent before is only named, unless it is the one known to be `absent`. */
+  readonly deliver: (absent: string | undefined) => Effect.Effect<Delivery>
+  /** Finds out whether an entry that was sent stands in the transcript. Takes two seconds at least, when it does not. */
+  readonly verify: (run: string) => Effect.Effect<Verification>
+  /** Resolves once every entry that waits now is acknowledged or parked. */
+  readonly catchUp: Effect.Effect<void>
+}>()("holdfast/layers/Outbox") {
+  static readonly layer: Layer.Layer<Outbox, never, StateStore | Session | History> = Layer.effect(Outbox, Effect.suspend(() => make()))
+}
+
+/** The outbox's machine with its ports plugged. */
+export const bind = Effect.map(Outbox, (outbox) => outboxMachine.provide({
+  actors: {
+    arrival: fromEffect(() => outbox.arrival),
+    deliver: fromEffect(({ input }: { input: { readonly absent: string | undefined } }) => outbox.deliver(input.absent)),
+    verify: fromEffect(({ input }: { input: { readonly run: string } }) => outbox.verify(input.run)),
+    catchUp: fromEffect(() => outbox.catchUp)
+  }
+}))
+
+/** At most 50 entries a second: the gateway commits a row in 24 ms at the median, and it has others to serve. */
+const paceMs = 20
+/**
+ * The time between two readings. A frame may be read by the gateway and committed 25 to 120 ms later; one that was frozen
+ * commits what it had already received after it thaws, and may answer a reading before that. The second reading sees it.
+ * The same holds for a new boot within the same process, so it is not made an exception of.
+ */
+const readingsApartMs = 2_000
+/** The wait after a failure that names none, and the longest one that a peer may ask for. */
+const retryMs = 1_000
+const retryMax = 60_000
+/** Events can fall between a look at the ledger and the subscription; what was missed is seen this much later. */
+const lookEvery = "1 second"
+
+const make = Effect.fnUntraced(function*(): Effect.fn.Return<Outbox["Service"], never, StateStore | Session | History> {
+  const store = yield* StateStore
+  const session = yield* Session
+  const history = yield* History
+  const { outbox } = store.ledger
+  let sentAtMs = -paceMs
+
+  /** Waits until the ledger says so. */
+  const until = (holds: () => boolean): Effect.Effect<void> => Stream.merge(Stream.tick(lookEvery), store.events).pipe(
+    Stream.takeUntil(holds),
+    Stream.runDrain
+  )
+
+  const deliver = Effect.fnUntraced(function*(absent: string | undefined): Effect.fn.Return<Delivery, StorageFailed> {
+    const entry = outbox.values().next().value
+    if (entry === undefined) return { _tag: "Empty" }
+    const { run } = entry
+    if (entry.sent !== undefined && run !== absent) return { _tag: "Ambiguous", run }
+    yield* Effect.sleep(Math.max(0, sentAtMs + paceMs - (yield* Clock.currentTimeMillis)))
+    const state = yield* session.state
+    if (state._tag === "NotConnected") return { _tag: "Postponed", run, absent: run === absent, delayMs: retryMs, reason: "notConnected" }
+    sentAtMs = yield* Clock.currentTimeMillis
+    yield* store.append({ type: "entry.sent", run, gatewayBootId: state.bootId }) // First: a crash from here on must not double it.
+    return yield* Effect.matchEffect(inject(entry), {
+      onSuccess: () => Effect.as(store.append({ type: "entry.acknowledged", run, how: "reply" }), { _tag: "Settled", run } as const),
+      onFailure: (failed) => unacknowledged(entry, failed)
+    })
+  })
+
+  /** A session that does not exist is made, and then is there. No other reading of an invalid request is safe to guess at. */
+  const inject = (entry: Entry): Effect.Effect<unknown, CallFailed> => Effect.catchIf(
+    session.call("chat.inject", injection(entry)),
+    (failed) => failed.code === Wire.errorCodes.invalid,
+    () => Effect.andThen(
+      session.call("sessions.create", { key: entry.session } satisfies typeof Wire.CreateParams.Type),
+      session.call("chat.inject", injection(entry))
+    )
+  )
+
+  const unacknowledged = Effect.fnUntraced(function*({ run }: Entry, failed: CallFailed): Effect.fn.Return<Delivery, StorageFailed> {
+    // Lost on the way to making the session is not ambiguous: the first try was refused, so nothing was written.
+    const absent = failed.reason === "refused" || !failed.sent || failed.method !== "chat.inject"
+    if (!absent) return { _tag: "Ambiguous", run }
+    if (isTerminal(failed)) return yield* park(run, failed)
+    return { _tag: "Postponed", run, absent, delayMs: delayOf(failed), reason: failed.code ?? failed.reason }
+  })
+
+  const verify = Effect.fnUntraced(function*(run: string): Effect.fn.Return<Verification, StorageFailed> {
+    const entry = outbox.get(run)
+    if (entry === undefined) return { _tag: "Settled", run }
+    // The first frame cannot have left before the run settled.
+    const stands = history.has(entry.session, (message) => isReportOf(run, message), entry.settledAtMs).pipe(
+      Effect.catchIf((failed) => failed.code === Wire.errorCodes.invalid, () => Effect.succeed(false)) // No session, no row in it.
+    )
+    const found = yield* Effect.result(Effect.flatMap(stands, (already) => already ? Effect.succeed(true) : Effect.andThen(Effect.sleep(readingsApartMs), stands)))
+    if (Result.isFailure(found)) {
+      if (isTerminal(found.failure)) return yield* park(run, found.failure)
+      return { _tag: "Postponed", run, delayMs: delayOf(found.failure), reason: found.failure.code ?? found.failure.reason }
+    }
+    if (!found.success) return { _tag: "Absent", run }
+    yield* store.append({ type: "entry.acknowledged", run, how: "history" })
+    return { _tag: "Settled", run }
+  })
+
+  const park = (run: string, { method, code, detail }: CallFailed): Effect.Effect<{ readonly _tag: "Settled"; readonly run: string }, StorageFailed> =>
+    Effect.as(store.append({ type: "entry.parked", run, reason: `${method}: ${code}: ${detail}` }), { _tag: "Settled", run })
+
+  /** The disk refused: the runtime hears of it elsewhere, the entry simply stays. */
+  const kept = (run: () => string) => Effect.catch(() => Effect.sync(() =>
+    ({ _tag: "Postponed", run: run(), absent: false, delayMs: retryMs, reason: "storage" }) as const))
+
+  return {
+    arrival: until(() => outbox.size > 0),
+    deliver: (absent) => kept(() => outbox.keys().next().value ?? "")(deliver(absent)),
+    verify: (run) => kept(() => run)(verify(run)),
+    catchUp: Effect.suspend(() => {
+      const waiting = [...outbox.keys()]
+      return until(() => !waiting.some((run) => outbox.has(run)))
+    })
+  }
+})
+
+/** A refusal that would come again. */
+const isTerminal = ({ reason, code, retryable }: CallFailed): boolean =>
+  reason === "refused" && retryable !== true && code !== Wire.errorCodes.unavailable
+
+const delayOf = ({ retryAfterMs }: CallFailed): number => Math.min(retryMax, Math.max(retryAfterMs ?? 0, retryMs))

@@ -1,0 +1,74 @@
+/**
+ * What a process prints: straight to a file, so that it outlives us and nobody waits on a pipe, and yet bounded.
+ *
+ * While the process runs a file holds at most `outputBytesMax` and what is written between two looks (a quarter of a second). What
+ * is too much is cut from the middle: the first half stays, as does the latest quarter, with a line between that says how
+ * many bytes are gone. After the run no file is longer than `outputBytesMax`. A line written while a cut is being made
+ * may be lost with the rest.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as fs from "node:fs"
+
+/** The longest file of output, in bytes. */
+export const outputBytesMax = 1_048_576
+
+/** A file open for a process to print to. */
+export interface Output {
+  readonly fd: number
+}
+
+/** Makes the file anew (0600, never through a link) and keeps it bounded until the scope closes. */
+export const openOutput = Effect.fnUntraced(function* (path: string): Effect.fn.Return<Output, NodeJS.ErrnoException, Scope.Scope> {
+  const output = yield* Effect.acquireRelease(
+    Effect.try({
+      try: () => {
+        fs.rmSync(path, { force: true }) // What an earlier attempt left open writes to the old file, not to this one.
+        return { fd: fs.openSync(path, flags, 0o600), gone: 0 }
+      },
+      catch: (cause) => cause as NodeJS.ErrnoException
+    }),
+    (open) =>
+      Effect.sync(() => {
+        bound(open)
+        fs.closeSync(open.fd)
+      })
+  )
+  yield* Effect.sync(() => bound(output)).pipe(Effect.andThen(Effect.sleep("250 millis")), Effect.forever, Effect.forkScoped)
+  return output
+})
+
+/** The last line of a file that holds more than white space, from its last 4 KiB; empty when there is none. */
+export const lastLine = (path: string): Effect.Effect<string> =>
+  Effect.sync(() => {
+    const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK)
+    try {
+      const size = fs.fstatSync(fd).size
+      return bytesAt(fd, Math.max(0, size - 4_096), size)
+        .toString("utf8")
+        .trimEnd()
+        .split(/[\r\n]/)
+        .at(-1)!
+        .trim()
+    } finally {
+      fs.closeSync(fd)
+    }
+  }).pipe(Effect.catchDefect(() => Effect.succeed(""))) // The skill may have removed its folder.
+
+// Appending, since the process and we share one offset, and a cut must not leave a hole.
+const flags = fs.constants.O_RDWR | fs.constants.O_APPEND | fs.constants.O_CREAT | fs.constants.O_EXCL
+
+const bound = (output: Output & { gone: number }): void => {
+  const size = fs.fstatSync(output.fd).size
+  if (size <= outputBytesMax) return
+  const tail = bytesAt(output.fd, size - outputBytesMax / 4, size)
+  output.gone += size - (outputBytesMax * 3) / 4
+  fs.ftruncateSync(output.fd, outputBytesMax / 2)
+  fs.writeSync(output.fd, `\n[holdfast: about ${output.gone} bytes cut here]\n`)
+  fs.writeSync(output.fd, tail)
+}
+
+const bytesAt = (fd: number, from: number, to: number): Buffer => {
+  const bytes = Buffer.alloc(to - from)
+  return bytes.subarray(0, fs.readSync(fd, bytes, 0, bytes.length, from))
+}

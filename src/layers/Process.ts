@@ -1,0 +1,179 @@
+/**
+ * Processes that do a run's work: started in a group of their own, bounded in time and output, and never left behind.
+ *
+ * A run's processes are known by their group and by `HOLDFAST_RUN_DIRECTORY` in their environment (Linux), so that a daemon
+ * which left the group is found too, and so that what an old runtime left is found after a crash.
+ */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { type ChildProcess, spawn } from "node:child_process"
+import type { Duplex } from "node:stream"
+import type { ProcessIdentity } from "../domain/Attempt.ts"
+import type { Environment } from "../domain/Environment.ts"
+import type { SpawnFailed } from "../domain/Errors.ts"
+import { type Channel, channelOver } from "./Channel.ts"
+import { sleepLong } from "./clock.ts"
+import { openOutput } from "./Output.ts"
+import { type Family, membersOf, processIdentity } from "./platform.ts"
+import { checkProgram, spawnFailed } from "./spawn.ts"
+
+/** What to start. */
+export interface ProcessSpec<E, R> {
+  /** Never seen by a shell. The first word is a path (relative to `cwd`) or a program on the PATH of `env`. */
+  readonly argv: readonly [string, ...ReadonlyArray<string>]
+  readonly cwd: string
+  /** The complete environment; `HOLDFAST_RUN_DIRECTORY` is set to `directory`. */
+  readonly env: Environment
+  /** The run's folder, absolute: `stdout.log` and `stderr.log` are made anew in it. */
+  readonly directory: string
+  readonly timeoutMs: number
+  /** Between TERM and KILL. */
+  readonly graceMs: number
+  /** Runs before anything of the process is believed; when it fails the process is stopped and the run fails with it. */
+  readonly onSpawned: (identity: ProcessIdentity) => Effect.Effect<void, E, R>
+  /** Serves a pipe that the child has as descriptor 3, until the process has ended. */
+  readonly serve?: (channel: Channel) => Effect.Effect<unknown, never, R>
+}
+
+/** How a process ended. `LeftChildren`: some of its family outlived KILL, and a person should look. */
+export type ProcessEnd =
+  | { readonly _tag: "Exited"; readonly code: number }
+  | { readonly _tag: "Signalled"; readonly signal: NodeJS.Signals }
+  | { readonly _tag: "TimedOut" }
+  | { readonly _tag: "LeftChildren"; readonly pids: ReadonlyArray<number> }
+
+/** A run whose runtime died: its folder, and the process that was journaled, if one was. */
+export interface Orphan {
+  readonly directory: string
+  readonly process: ProcessIdentity | undefined
+}
+
+export class Process extends Context.Service<
+  Process,
+  {
+    /**
+     * Runs a process to its end. After `timeoutMs`, or when this is interrupted, its family gets TERM, `graceMs` later KILL, and this
+     * waits until it is gone; what a process leaves behind when it ends by itself gets a second at most between the two.
+     */
+    readonly run: <E = never, R = never>(spec: ProcessSpec<E, R>) => Effect.Effect<ProcessEnd, SpawnFailed | E, R>
+    /** Finds and stops what is left of runs whose runtime died. Returns within about six seconds; `alive` outlived KILL. */
+    readonly survivors: (
+      orphans: ReadonlyArray<Orphan>
+    ) => Effect.Effect<{ readonly killed: number; readonly alive: ReadonlyArray<number> }>
+  }
+>()("holdfast/layers/Process") {
+  static readonly layer = Layer.sync(Process, () => Process.of({ run, survivors }))
+}
+
+const run = Effect.fn("Process.run")(function* <E, R>(spec: ProcessSpec<E, R>): Effect.fn.Return<ProcessEnd, SpawnFailed | E, R> {
+  let left: ReadonlyArray<number> = []
+  const end = yield* Effect.scoped(
+    Effect.gen(function* () {
+      const child = yield* Effect.acquireRelease(start(spec), (child) =>
+        Effect.map(finish(child, spec), (alive) => {
+          left = alive
+        })
+      )
+      const identity = yield* processIdentity(child.pid)
+      yield* spec.onSpawned(identity ?? { pid: child.pid, startTime: "unknown", bootId: "unknown" }) // It has ended already.
+      return yield* Effect.raceFirst(Deferred.await(child.ended), Effect.as(sleepLong(spec.timeoutMs), { _tag: "TimedOut" } as const))
+    })
+  )
+  return left.length === 0 ? end : { _tag: "LeftChildren", pids: left }
+})
+
+const survivors = Effect.fn("Process.survivors")(function* (orphans: ReadonlyArray<Orphan>) {
+  const groups = new Set<number>()
+  for (const { process: known } of orphans) {
+    const living = known === undefined ? undefined : yield* processIdentity(known.pid)
+    if (living !== undefined && living.startTime === known!.startTime && living.bootId === known!.bootId) groups.add(known!.pid)
+  }
+  return yield* stop({ groups, directories: new Set(orphans.map((orphan) => orphan.directory)) }, 1_000)
+})
+
+interface Child {
+  readonly pid: number
+  readonly process: ChildProcess
+  readonly ended: Deferred.Deferred<ProcessEnd>
+  readonly serving: Fiber.Fiber<unknown> | undefined
+}
+
+const start = Effect.fnUntraced(function* <E, R>(spec: ProcessSpec<E, R>): Effect.fn.Return<Child, SpawnFailed, R | Scope.Scope> {
+  yield* checkProgram(spec)
+  const outputs = yield* Effect.forEach(["stdout.log", "stderr.log"], (name) => openOutput(`${spec.directory}/${name}`)).pipe(
+    Effect.mapError((cause) => spawnFailed(spec, cause, spec.directory))
+  )
+  const process = yield* Effect.callback<ChildProcess & { readonly pid: number }, SpawnFailed>((resume) => {
+    const refuse = (cause: NodeJS.ErrnoException) => resume(Effect.fail(spawnFailed(spec, cause)))
+    try {
+      // Some refusals are thrown (E2BIG), the others are told as an event.
+      const process = spawn(spec.argv[0], spec.argv.slice(1), {
+        cwd: spec.cwd,
+        env: { ...spec.env, HOLDFAST_RUN_DIRECTORY: spec.directory },
+        detached: true,
+        stdio: ["ignore", outputs[0]!.fd, outputs[1]!.fd, ...(spec.serve === undefined ? [] : ["pipe" as const])]
+      })
+      process.on("error", refuse)
+      if (process.pid !== undefined) resume(Effect.succeed(process as typeof process & { readonly pid: number }))
+    } catch (cause) {
+      refuse(cause as NodeJS.ErrnoException)
+    }
+  })
+  const ended = Deferred.makeUnsafe<ProcessEnd>()
+  // Not `close`: whatever holds a descriptor of the child would delay that one.
+  process.once("exit", (code, signal) => {
+    Deferred.doneUnsafe(ended, Exit.succeed(signal === null ? { _tag: "Exited", code: code! } : { _tag: "Signalled", signal }))
+  })
+  const serving =
+    spec.serve === undefined ? undefined : yield* Effect.forkDetach(spec.serve(channelOver(process.stdio[3] as Duplex, lineLengthMax)))
+  return { pid: process.pid, process, ended, serving }
+})
+
+/** Stops what is still there, then waits for the child to be reaped. Returns the pids that outlived even KILL. */
+const finish = Effect.fnUntraced(function* <E, R>(child: Child, { directory, graceMs }: ProcessSpec<E, R>) {
+  const running = child.process.exitCode === null && child.process.signalCode === null
+  const { killed, alive } = yield* stop(
+    { groups: new Set([child.pid]), directories: new Set([directory]) },
+    running ? graceMs : Math.min(graceMs, leftGraceMs)
+  )
+  if (!running && killed > 0) yield* Effect.logWarning(`RUN_LEFT_CHILDREN ${directory}: ${killed} processes stopped after the run ended`)
+  if (alive.length > 0) yield* Effect.logError(`RUN_LEFT_CHILDREN ${directory}: processes ${alive.join(", ")} outlived KILL`)
+  else yield* Deferred.await(child.ended)
+  if (child.serving !== undefined) yield* Fiber.interrupt(child.serving)
+  child.process.stdio[3]?.destroy()
+  return alive
+})
+
+/** TERM, a grace, then KILL as long as anybody is there, for five seconds. */
+const stop = Effect.fnUntraced(function* (family: Family, graceMs: number) {
+  const seen = new Set<number>()
+  let alive = yield* signal(family, "SIGTERM", seen)
+  for (let waitedMs = 0, pauseMs = 10; alive.length > 0 && waitedMs < graceMs; waitedMs += pauseMs, pauseMs = Math.min(pauseMs * 2, 250)) {
+    yield* Effect.sleep(Math.min(pauseMs, graceMs - waitedMs))
+    alive = (yield* membersOf(family)).map((member) => member.pid)
+  }
+  for (let waitedMs = 0; alive.length > 0 && waitedMs < killedWithinMs; waitedMs += 50) {
+    yield* signal(family, "SIGKILL", seen) // Each time anew: what forks in between is found as well.
+    yield* Effect.sleep(50)
+    alive = (yield* membersOf(family)).map((member) => member.pid)
+  }
+  return { killed: seen.size - alive.length, alive }
+})
+
+/** Signals each group once, and each member that has left its group. */
+const signal = Effect.fnUntraced(function* (family: Family, name: "SIGTERM" | "SIGKILL", seen: Set<number>) {
+  const members = yield* membersOf(family)
+  const targets = new Set(members.map(({ pid, group }) => (family.groups.has(group) ? -group : pid)))
+  for (const target of targets) yield* Effect.ignore(Effect.try(() => process.kill(target, name))) // It may have ended meanwhile.
+  for (const { pid } of members) seen.add(pid)
+  return members.map((member) => member.pid)
+})
+
+const leftGraceMs = 1_000
+const killedWithinMs = 5_000
+const lineLengthMax = 1_048_576 + 65_536 // The longest result of a step, and its envelope.

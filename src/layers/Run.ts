@@ -1,0 +1,163 @@
+/** Gives the run machine its hands: each stop on the way of a run is journaled before the next one begins. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Layer from "effect/Layer"
+import { join } from "node:path"
+import type { AttemptEnd, AttemptFacts, ProcessIdentity } from "../domain/Attempt.ts"
+import type { StorageFailed } from "../domain/Errors.ts"
+import type { RunRecord } from "../domain/Ledger.ts"
+import { decideReport } from "../domain/policies/report.ts"
+import { interruptionsMax, type SkillDefinition } from "../domain/Skill.ts"
+import { reportText } from "../domain/Report.ts"
+import { type RunInput, runMachine, type Settlement } from "../machines/run.ts"
+import { fromEffect, plug } from "./actor.ts"
+import { Disk } from "./Disk.ts"
+import { Process } from "./Process.ts"
+import type { SkillEntry } from "./SkillFunction.ts"
+import { performModule } from "./SkillHost.ts"
+import { performProcess } from "./SkillProcess.ts"
+import { StateStore } from "./StateStore.ts"
+import { stepsOf } from "./Steps.ts"
+
+export class Run extends Context.Service<Run, {
+  /** The machine of this skill's runs, every port plugged. */
+  readonly bind: (entry: SkillEntry) => ReturnType<typeof bind>
+  /** How many attempts are under way. */
+  readonly underWay: Effect.Effect<number>
+  /** Returns once no attempt is under way. */
+  readonly awaitIdle: Effect.Effect<void>
+}>()("holdfast/layers/Run") {
+  /** `session` is where reports go unless a skill says otherwise; without one nothing is reported. */
+  static readonly layer = (options: { readonly session: string | undefined }) =>
+    Layer.effect(Run, Effect.gen(function*() {
+      const idle = yield* Latch.make(true)
+      let underWay = 0
+      const counted = <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+        Effect.acquireUseRelease(
+          Effect.sync(() => {
+            underWay += 1
+            idle.closeUnsafe()
+          }),
+          () => work,
+          () => Effect.sync(() => {
+            underWay -= 1
+            if (underWay === 0) idle.openUnsafe()
+          })
+        )
+      return Run.of({
+        bind: (entry) => bind(entry, counted, options.session),
+        underWay: Effect.sync(() => underWay),
+        awaitIdle: idle.await
+      })
+    }))
+}
+
+/** How a run that the last runtime left without an outcome goes on. */
+export const resume = (run: RunRecord, definition: SkillDefinition, nowMs: number): RunInput => {
+  const interruptions = run.attempts - run.failedAttempts
+  return {
+    run: run.run,
+    retry: definition.retry,
+    attempts: run.attempts,
+    failedAttempts: run.failedAttempts,
+    retryInMs: run.phase === "retryable" ? Math.max(0, (run.retryAtMs ?? nowMs) - nowMs) : undefined,
+    interrupted: run.phase !== "executing"
+      ? undefined
+      : definition.onInterruption === "record"
+      ? "the runtime died while it ran, and the skill says to leave it there"
+      : interruptions > interruptionsMax
+      ? `interrupted ${interruptions} times: it may be what ends the runtime`
+      : undefined
+  }
+}
+
+/** A run that nothing is known of but its claim. */
+export const fresh = (run: string, definition: SkillDefinition): RunInput => ({
+  run, retry: definition.retry, attempts: 0, failedAttempts: 0, retryInMs: undefined, interrupted: undefined
+})
+
+const bind = (
+  entry: SkillEntry,
+  counted: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
+  session: string | undefined
+) =>
+  plug(runMachine, {
+    attempt: fromEffect(({ input }: { input: { readonly run: string; readonly attempt: number } }) =>
+      counted(Effect.gen(function*() {
+        const store = yield* StateStore
+        yield* store.append({ type: "attempt.started", run: input.run, attempt: input.attempt })
+        return yield* perform(entry, factsOf(store, input.run, input.attempt))
+      }))),
+
+    recordFailure: fromEffect(({ input }: {
+      input: { readonly run: string; readonly attempt: number; readonly reason: string; readonly backoffMs: number }
+    }) =>
+      Effect.gen(function*() {
+        const { run, attempt, reason, backoffMs } = input
+        const retryAtMs = (yield* Clock.currentTimeMillis) + backoffMs
+        yield* StateStore.use((store) => store.append({ type: "attempt.failed", run, attempt, reason, retryAtMs }))
+      })),
+
+    settle: fromEffect(({ input }: { input: { readonly run: string; readonly settlement: Settlement } }) =>
+      Effect.gen(function*() {
+        const store = yield* StateStore
+        const { outcome, reason, fields, summary } = input.settlement
+        const { definition } = entry
+        const record = store.ledger.runs.get(input.run)
+        const startedAtMs = record?.startedAtMs ?? null
+        const durationMs = startedAtMs === null ? 0 : (yield* Clock.currentTimeMillis) - startedAtMs
+        const previousOutcome = store.ledger.skills.get(definition.name)?.last?.settled?.outcome
+        const told = session !== undefined && decideReport(definition.report.when, { outcome, previousOutcome })
+        const settled = { type: "run.settled", run: input.run, outcome, reason, startedAtMs, durationMs, fields } as const
+        yield* store.append({
+          ...settled,
+          report: told ? { session: definition.report.session ?? session, text: reportText(settled, summary) } : null
+        })
+      }))
+  })
+
+const factsOf = (store: StateStore["Service"], run: string, attempt: number): AttemptFacts => {
+  const record = store.ledger.runs.get(run)
+  return {
+    run,
+    attempt,
+    skill: record?.skill ?? "",
+    slotAtMs: record?.slotAtMs ?? 0,
+    missed: record?.missed ?? 0,
+    fence: record?.fence ?? 0,
+    directory: join(store.directory, "runs", run),
+    historyFile: join(store.directory, "history.json")
+  }
+}
+
+/** Does the work of one attempt, whatever kind of work it is. */
+const perform = ({ definition, work }: SkillEntry, facts: AttemptFacts): Effect.Effect<AttemptEnd, StorageFailed, StateStore | Process | Disk> =>
+  Effect.gen(function*() {
+    const store = yield* StateStore
+    const { run, attempt } = facts
+    const steps = yield* stepsOf(run, attempt)
+    const onSpawned = (process: ProcessIdentity) => store.append({ type: "attempt.spawned", run, attempt, ...process })
+    const kind = definition.work
+    switch (kind._tag) {
+      case "Process":
+        yield* madeFolder(facts)
+        return yield* performProcess({ ...definition, work: kind }, facts, onSpawned)
+      case "Module":
+        yield* madeFolder(facts)
+        return yield* performModule({ ...definition, work: kind }, facts, steps, onSpawned)
+      case "Function":
+        return yield* Effect.timeoutOrElse(work?.(facts, steps) ?? absent(definition), {
+          duration: definition.timeoutMs,
+          orElse: () => Effect.succeed<AttemptEnd>({
+            _tag: "Failed", code: "RUN_TIMEOUT", reason: `took longer than ${definition.timeoutMs} ms`, retryable: true
+          })
+        })
+    }
+  })
+
+const absent = ({ name }: SkillDefinition): Effect.Effect<AttemptEnd> =>
+  Effect.succeed({ _tag: "Failed", code: "MODULE_SHAPE", reason: `no function was given for ${name}`, retryable: false })
+
+const madeFolder = (facts: AttemptFacts) => Disk.use((disk) => Effect.orDie(disk.makeDir(facts.directory)))

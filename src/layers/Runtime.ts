@@ -1,0 +1,193 @@
+/** Gives the map its hands: one machine over every layer, its modes on record, its gates handed to the skills. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Stream from "effect/Stream"
+import { pid } from "node:process"
+import type { Actor } from "xstate"
+import type { Problem, Refused, StorageFailed } from "../domain/Errors.ts"
+import { outboxPicture, type Picture, pictureFormat, skillPicture } from "../domain/Picture.ts"
+import { iso, type RunId } from "../domain/Run.ts"
+import { guarantees, type Mode } from "../machines/guarantees.ts"
+import { modeOf, type RuntimeEnd, runtimeMachine, type RuntimeSnapshot } from "../machines/runtime.ts"
+import { fromEffect, fromStream, plug, runMachine } from "./actor.ts"
+import { adopt } from "./Adoption.ts"
+import * as GatewayLayer from "./Gateway.ts"
+import { Inspection, under } from "./Inspection.ts"
+import * as OutboxLayer from "./Outbox.ts"
+import { Process } from "./Process.ts"
+import { Run } from "./Run.ts"
+import * as SessionLayer from "./Session.ts"
+import type { SkillEntry } from "./SkillFunction.ts"
+import { StateStore } from "./StateStore.ts"
+import { type Gates, Supervisor } from "./Supervisor.ts"
+
+export interface RuntimeOptions {
+  readonly entries: ReadonlyArray<SkillEntry>
+  /** Skills that could not be loaded: shown, neither run nor removed. */
+  readonly problems: ReadonlyArray<Problem>
+  readonly unreadable: ReadonlySet<string>
+  /** Whether a gateway is configured; the link's layers are then the real ones. */
+  readonly linked: boolean
+  readonly hold: boolean
+  /** How long running skills may take to finish once the runtime was asked to stop, in milliseconds. */
+  readonly drainDeadlineMs: number
+  readonly version: string
+}
+
+export class Runtime extends Context.Service<Runtime, {
+  readonly actor: Actor<typeof runtimeMachine>
+  readonly mode: Effect.Effect<Mode>
+  /** The present mode, then each change of it. */
+  readonly modes: Stream.Stream<Mode>
+  readonly picture: Effect.Effect<Picture>
+  readonly trigger: (skill: string, key?: string) => Effect.Effect<RunId, Refused | StorageFailed>
+  /** Asks it to stop: nothing new starts, what runs may finish within the deadline. Returns once it has ended. */
+  readonly drain: Effect.Effect<RuntimeEnd>
+  /** Ends at once: what runs is interrupted, and tried again by the next start. */
+  readonly stop: Effect.Effect<RuntimeEnd>
+  /** Returns once it has ended, however that came about. */
+  readonly ended: Effect.Effect<RuntimeEnd>
+}>()("holdfast/layers/Runtime") {
+  static readonly layer = (options: RuntimeOptions) => Layer.effect(Runtime, make(options))
+}
+
+/** Status files are for people and scripts: fresh enough at this, and cheap. */
+const pictureEveryMs = 250
+const pictureAtLeastMs = 30_000
+
+const make = Effect.fnUntraced(function*(options: RuntimeOptions) {
+  const store = yield* StateStore
+  const supervisor = yield* Supervisor
+  const run = yield* Run
+  const services = yield* Effect.context<StateStore | Process>()
+  const startedAtMs = yield* Clock.currentTimeMillis
+
+  const skills = options.entries.map((entry) => entry.definition)
+  const machine = plug(runtimeMachine, {
+    recover: fromEffect(() => adopt({ version: options.version, skills, unreadable: options.unreadable }).pipe(Effect.provideContext(services))),
+    supervisor: fromEffect(({ self }) => supervisor.work(self)),
+    drain: fromEffect(() => run.awaitIdle),
+    storage: fromStream(() => Stream.map(store.condition, (condition) => {
+      switch (condition._tag) {
+        case "Writable":
+          return { type: "storage.writable" } as const
+        case "Blocked":
+          return { type: "storage.blocked", reason: condition.reason } as const
+        case "Failed":
+          return { type: "storage.failed", reason: condition.reason } as const
+      }
+    })),
+    session: yield* SessionLayer.bind,
+    gateway: yield* GatewayLayer.bind,
+    outbox: yield* OutboxLayer.bind
+  })
+  // Acquired before the machine, so released after it: by then every skill has ended and the last word is true.
+  yield* Effect.addFinalizer(() => Effect.andThen(show, Effect.ignore(store.append({ type: "runtime.stopped", reason: reasonOf(actor.getSnapshot()) }))))
+  const { actor, awaitDone } = yield* runMachine(machine, {
+    id: "runtime",
+    input: { linked: options.linked, hold: options.hold, drainDeadlineMs: options.drainDeadlineMs },
+    inspect: under(yield* Inspection, undefined)
+  })
+  yield* Effect.addFinalizer(() => Effect.sync(() => {
+    if (actor.getSnapshot().status === "active") actor.send({ type: "runtime.stop" })
+  }))
+  const follow = (snapshot: RuntimeSnapshot) => supervisor.setGates(gatesOf(snapshot))
+  follow(actor.getSnapshot())
+  actor.subscribe({ next: follow, error: () => {} }) // In the same step as the change: no slot starts in a mode that does not fire.
+  const modes = Stream.map(snapshotsOf(actor), modeOf).pipe(Stream.changes)
+  yield* Effect.forkScoped(record(store, actor, modes))
+
+  const picture = Effect.gen(function*() {
+    const snapshot = actor.getSnapshot()
+    const now = modeOf(snapshot)
+    const { means, ...guarantee } = guarantees[now]
+    const { session, gateway, storage } = snapshot.context
+    const shown: Picture = {
+      format: pictureFormat,
+      mode: now, means, guarantee,
+      reasons: {
+        ...(session === undefined ? {} : { session }),
+        ...(gateway === undefined ? {} : { gateway }),
+        ...(storage === undefined ? {} : { storage })
+      },
+      regions: snapshot.value,
+      pid, epoch: store.epoch, version: options.version,
+      startedAt: iso(startedAtMs), updatedAt: iso(yield* Clock.currentTimeMillis),
+      skills: (yield* supervisor.skills).map((skill) => skillPicture(store.ledger, skill)),
+      problems: options.problems.map(({ code, where, got, want, fix }) => ({ code, where, got, want, fix })),
+      slots: store.ledger.slots,
+      outbox: outboxPicture(store.ledger)
+    }
+    return shown
+  })
+  const show = Effect.flatMap(picture, (shown) => store.view("status.json", `${JSON.stringify(shown, undefined, 2)}\n`))
+  yield* Effect.forkScoped(keepShown(show, Stream.merge(modes, Stream.map(store.events, () => undefined))))
+
+  const ended = Effect.orDie(awaitDone)
+  return Runtime.of({
+    actor,
+    mode: Effect.sync(() => modeOf(actor.getSnapshot())),
+    modes,
+    picture,
+    trigger: supervisor.trigger,
+    drain: Effect.suspend(() => {
+      actor.send({ type: "runtime.drain" })
+      return ended
+    }),
+    stop: Effect.suspend(() => {
+      actor.send({ type: "runtime.stop" })
+      return ended
+    }),
+    ended
+  })
+})
+
+/** Which skills may start work in this mode, and what the others wait for. */
+export const gatesOf = (snapshot: RuntimeSnapshot): Gates => {
+  const mode = modeOf(snapshot)
+  const guarantee = guarantees[mode]
+  return ({ needs }) => {
+    if (guarantee.local !== "fires") return { open: false, reason: `${mode}: ${snapshot.context.storage ?? guarantee.means}` }
+    const missing = needs.find((need) => guarantee[need] !== "fires")
+    return missing === undefined ? { open: true } : { open: false, reason: `needs ${missing}, which is down: ${snapshot.context[missing] ?? mode}` }
+  }
+}
+
+/** Why the runtime is in its mode, in a few words. */
+export const reasonOf = ({ context, status }: RuntimeSnapshot): string => {
+  if (status === "done") return context.end.reason
+  const parts = [["storage", context.storage], ["session", context.session], ["gateway", context.gateway]]
+  return parts.filter(([, reason]) => reason !== undefined && reason !== "notConfigured").map(([part, reason]) => `${part} ${reason}`).join(", ")
+}
+
+/** Puts each change of mode on record. The first mode is the start itself, the last one the stop, and both have events of their own. */
+const record = (store: StateStore["Service"], actor: Actor<typeof runtimeMachine>, modes: Stream.Stream<Mode>) =>
+  Stream.runForEach(modes, (to) =>
+    to === "starting" || to === "stopped" || to === "failed"
+      ? Effect.void
+      : Effect.ignore(store.append({ type: "mode.changed", from: store.ledger.mode, to, reason: reasonOf(actor.getSnapshot()) })))
+
+const snapshotsOf = (actor: Actor<typeof runtimeMachine>): Stream.Stream<RuntimeSnapshot> =>
+  Stream.callback((queue) =>
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        Queue.offerUnsafe(queue, actor.getSnapshot())
+        const end = () => { Queue.endUnsafe(queue) }
+        return actor.subscribe({ next: (snapshot) => { Queue.offerUnsafe(queue, snapshot) }, complete: end, error: end })
+      }),
+      (subscription) => Effect.sync(() => subscription.unsubscribe())
+    ))
+
+const keepShown = (show: Effect.Effect<void>, changes: Stream.Stream<unknown>) =>
+  Effect.gen(function*() {
+    const changed = yield* Queue.sliding<void>(1) // However much changed, one look shows it all.
+    yield* Effect.forkChild(Stream.runForEach(changes, () => Queue.offer(changed, undefined)))
+    for (;;) {
+      yield* show
+      yield* Effect.sleep(pictureEveryMs)
+      yield* Effect.timeoutOption(Queue.take(changed), pictureAtLeastMs)
+    }
+  })

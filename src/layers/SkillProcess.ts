@@ -1,0 +1,118 @@
+/** Skills that are programs of any language: what they are told, and what their end means. */
+import * as Effect from "effect/Effect"
+import * as fs from "node:fs"
+import { env } from "node:process"
+import type { AttemptEnd, AttemptFacts, AttemptFailure, ProcessIdentity } from "../domain/Attempt.ts"
+import { environmentOf } from "../domain/Environment.ts"
+import { shown, type SpawnFailed } from "../domain/Errors.ts"
+import type { SkillDefinition } from "../domain/Skill.ts"
+import { answerBytesMax, readAnswer } from "../domain/SkillAnswer.ts"
+import type { Channel } from "./Channel.ts"
+import { lastLine } from "./Output.ts"
+import { Process, type ProcessEnd } from "./Process.ts"
+import { isPassing } from "./spawn.ts"
+
+/** Does the work of a `run` skill once. Fails only with what `onSpawned` fails with; all that the skill does is in the value. */
+export const performProcess = Effect.fn("SkillProcess.perform")(function* <E, R>(
+  definition: SkillDefinition,
+  facts: AttemptFacts,
+  onSpawned: (identity: ProcessIdentity) => Effect.Effect<void, E, R>
+): Effect.fn.Return<AttemptEnd, E, R | Process> {
+  const { work } = definition
+  if (work._tag !== "Process") return yield* Effect.die(new Error(`${definition.name} is not a process`))
+  fs.rmSync(`${facts.directory}/result.json`, { force: true, recursive: true }) // An earlier attempt's answer is not this one's.
+  const end = yield* runSkill(definition, facts, { argv: work.argv, folder: work.folder, onSpawned })
+  if (end._tag !== "Exited" || end.code !== 0) return yield* failureOf(end, definition, facts)
+  const answer = readResult(`${facts.directory}/result.json`)
+  return typeof answer === "string" ? failed("RUN_RESULT", `result.json: ${answer}`, false) : { _tag: "Succeeded", ...answer }
+})
+
+/** What to start for an attempt. */
+export interface SkillStart<E, R> {
+  readonly argv: readonly [string, ...ReadonlyArray<string>]
+  readonly folder: string
+  readonly onSpawned: (identity: ProcessIdentity) => Effect.Effect<void, E, R>
+  readonly serve?: (channel: Channel) => Effect.Effect<unknown, never, R>
+}
+
+/** Runs a skill's process with its environment and a temporary folder of its own. A refused start is a value, too. */
+export const runSkill = Effect.fnUntraced(function* <E, R>(
+  definition: SkillDefinition,
+  facts: AttemptFacts,
+  { folder, ...start }: SkillStart<E, R>
+): Effect.fn.Return<ProcessEnd | SpawnFailed, E, R | Process> {
+  const processes = yield* Process
+  const temporary = `${facts.directory}/tmp`
+  return yield* Effect.acquireUseRelease(
+    Effect.sync(() => {
+      fs.mkdirSync(temporary, { recursive: true, mode: 0o700 })
+    }),
+    () =>
+      processes.run({
+        ...start,
+        cwd: folder,
+        env: environmentOf(env, definition.env, facts),
+        directory: facts.directory,
+        timeoutMs: definition.timeoutMs,
+        graceMs: definition.graceMs
+      }),
+    () => Effect.sync(() => fs.rmSync(temporary, { force: true, recursive: true }))
+  ).pipe(Effect.catchIf(isSpawnFailed, (refused) => Effect.succeed(refused)))
+})
+
+/** What an end means that is not a success. */
+export const failureOf = Effect.fnUntraced(function* (
+  end: ProcessEnd | SpawnFailed,
+  { timeoutMs }: SkillDefinition,
+  { directory }: AttemptFacts
+): Effect.fn.Return<AttemptEnd> {
+  switch (end._tag) {
+    case "SpawnFailed":
+      return failed("RUN_SPAWN", `${end.code} at ${end.where}: got ${end.got}, want ${end.want}; ${end.fix}`, isPassing(end))
+    case "TimedOut":
+      return failed("RUN_TIMEOUT", `not done after ${timeoutMs / 1_000} s`, true)
+    case "Signalled":
+      return failed("RUN_SIGNAL", `ended by ${end.signal}${yield* lastWords(directory)}`, true)
+    case "LeftChildren":
+      return failed("RUN_LEFT_CHILDREN", `processes ${end.pids.join(", ")} could not be stopped`, false)
+    case "Exited":
+      return failed("RUN_EXIT", `exit ${end.code}${yield* lastWords(directory)}`, !forGood.has(end.code))
+  }
+})
+
+/** An attempt's end, failed. */
+export const failed = (code: AttemptFailure, reason: string, retryable: boolean): AttemptEnd => ({
+  _tag: "Failed",
+  code,
+  reason,
+  retryable
+})
+
+const forGood: ReadonlySet<number> = new Set([64, 78]) // EX_USAGE and EX_CONFIG of sysexits.h: nothing changes by trying again.
+
+const lastWords = (directory: string) =>
+  Effect.map(lastLine(`${directory}/stderr.log`), (line) => (line === "" ? `, nothing on stderr; see ${directory}` : `: ${shown(line)}`))
+
+const isSpawnFailed = (error: unknown): error is SpawnFailed => (error as { readonly _tag?: unknown } | null)?._tag === "SpawnFailed"
+
+/** A regular file and nothing else: a link may lead anywhere, and a FIFO would never end. */
+const readResult = (path: string) => {
+  let fd: number
+  try {
+    fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK)
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    return code === "ENOENT" ? readAnswer(undefined) : `cannot be read (${code === "ELOOP" ? "a link" : code})`
+  }
+  try {
+    const stat = fs.fstatSync(fd)
+    if (!stat.isFile()) return "not a regular file"
+    if (stat.size > answerBytesMax) return `got ${stat.size} bytes, want at most ${answerBytesMax}`
+    const text = fs.readFileSync(fd, "utf8")
+    return text.trim() === "" ? "empty, want a JSON object" : readAnswer(JSON.parse(text))
+  } catch (cause) {
+    return cause instanceof SyntaxError ? `not JSON (${shown(cause.message)})` : `cannot be read (${shown(String(cause))})`
+  } finally {
+    fs.closeSync(fd)
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * Gives the supervisor its hands: one root actor a skill, each in a scope of its own under the supervisor's.
+ *
+ * Close the supervisor's scope and every skill ends, its processes with it; nothing else owns one. What the link does
+ * reaches a skill only as a gate: whether it may start new work.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import type { Actor, AnyActorRef } from "xstate"
+import { nearest, Refused, shown, type StorageFailed } from "../domain/Errors.ts"
+import { nameRule, type RunId, runId } from "../domain/Run.ts"
+import type { SkillDefinition } from "../domain/Skill.ts"
+import { type Gate, skillMachine } from "../machines/skill.ts"
+import { type Crash, supervisorMachine } from "../machines/supervisor.ts"
+import { fromEffect, plug, runMachine } from "./actor.ts"
+import { Claims } from "./Claims.ts"
+import { Inspection, under } from "./Inspection.ts"
+import { fresh, resume, Run } from "./Run.ts"
+import { Scheduler } from "./Scheduler.ts"
+import { bind } from "./Skill.ts"
+import type { SkillEntry } from "./SkillFunction.ts"
+import { StateStore } from "./StateStore.ts"
+import type { Disk } from "./Disk.ts"
+import type { Process } from "./Process.ts"
+
+/** Whether skills may start work now, and which. */
+export type Gates = (definition: SkillDefinition) => Gate
+
+/** How a skill is doing, for the status. */
+export interface SkillState {
+  readonly name: string
+  readonly state: "waiting" | "held" | "executing" | "quarantined"
+  /** Why it is held or quarantined. */
+  readonly reason: string | undefined
+  readonly run: RunId | undefined
+  readonly nextDueAtMs: number | undefined
+}
+
+/** Everything that a skill's actors work with. */
+export type Hands = StateStore | Disk | Process | Run | Claims | Scheduler
+
+export class Supervisor extends Context.Service<Supervisor, {
+  /** The body of the runtime's `supervisor` port: owns every skill actor until it is interrupted. `self` is where they are shown. */
+  readonly work: (self: AnyActorRef) => Effect.Effect<void, unknown, Scope.Scope>
+  /** Tells every skill whose gate has changed. */
+  readonly setGates: (gates: Gates) => void
+  /** Claims a run by hand. The same key names the same run, so asking twice runs it once. */
+  readonly trigger: (skill: string, key?: string) => Effect.Effect<RunId, Refused | StorageFailed>
+  readonly skills: Effect.Effect<ReadonlyArray<SkillState>>
+  /** The actor of a skill, while it has one. */
+  readonly actor: (skill: string) => Actor<typeof skillMachine> | undefined
+}>()("holdfast/layers/Supervisor") {
+  static readonly layer = (entries: ReadonlyArray<SkillEntry>): Layer.Layer<Supervisor, never, Hands> =>
+    Layer.effect(Supervisor, make(entries))
+}
+
+interface Child {
+  readonly entry: SkillEntry
+  readonly actor: Actor<typeof skillMachine>
+  gate: Gate
+}
+
+const make = Effect.fnUntraced(function*(entries: ReadonlyArray<SkillEntry>) {
+  const hands = yield* Effect.context<Hands>()
+  const store = yield* StateStore
+  const scheduler = yield* Scheduler
+  const claims = yield* Claims
+  const inspector = yield* Inspection
+  const known = new Map(entries.map((entry) => [entry.definition.name, entry]))
+  const children = new Map<string, Child>()
+  let gates: Gates = () => ({ open: false, reason: "starting" })
+
+  const work = Effect.fnUntraced(function*(self: AnyActorRef) {
+    const scope = yield* Effect.scope
+    yield* Effect.addFinalizer(() => Effect.sync(() => children.clear()))
+    const start = (name: string) => startSkill(name, scope, (crash) => supervisor.actor.send({ type: "skill.crashed", ...crash }))
+    const supervisor = yield* runMachine(
+      plug(supervisorMachine, {
+        startAll: fromEffect(() => Effect.forEach(known.keys(), start, { discard: true })),
+        restart: fromEffect(({ input }: { input: Crash }) => start(input.skill)),
+        quarantine: fromEffect(({ input }: { input: Crash }) =>
+          store.append({ type: "skill.quarantined", skill: input.skill, why: `its actor keeps crashing: ${input.reason}` }))
+      }),
+      { input: undefined, inspect: under(inspector, self) }
+    )
+    shownUnder = supervisor.actor
+    yield* supervisor.awaitDone
+  })
+  let shownUnder: AnyActorRef | undefined
+
+  const startSkill = Effect.fnUntraced(function*(
+    name: string, parent: Scope.Scope, crashed: (crash: Crash) => void
+  ) {
+    const entry = known.get(name)
+    if (entry === undefined || store.ledger.skills.get(name)?.quarantined !== undefined) return
+    const { definition } = entry
+    const scope = yield* Scope.fork(parent)
+    const nowMs = yield* Clock.currentTimeMillis
+    const gate = gates(definition)
+    const unsettled = store.ledger.unsettled(name).map((run) => resume(run, definition, nowMs))
+    const running = yield* Effect.flatMap(bind(entry), (machine) =>
+      runMachine(machine, { id: name, input: { name, unsettled, gate }, inspect: under(inspector, shownUnder) })
+    ).pipe(Scope.provide(scope), Effect.provideContext(hands))
+    children.set(name, { entry, actor: running.actor, gate })
+    const watch = Effect.gen(function*() {
+      const exit = yield* Effect.exit(running.awaitDone)
+      children.delete(name)
+      yield* Effect.forkDetach(Scope.close(scope, Exit.void)) // From outside: this fiber is itself in that scope's care.
+      const reason = Exit.isFailure(exit) ? shown(Cause.pretty(exit.cause)) : "its actor ended"
+      crashed({ skill: name, reason, atMs: yield* Clock.currentTimeMillis })
+    })
+    yield* Effect.forkIn(watch, parent)
+  })
+
+  const setGates = (changed: Gates): void => {
+    gates = changed
+    for (const child of children.values()) {
+      const gate = gates(child.entry.definition)
+      const same = gate.open ? child.gate.open : !child.gate.open && gate.reason === child.gate.reason
+      if (same) continue
+      child.gate = gate
+      child.actor.send(gate.open ? { type: "gate.opened" } : { type: "gate.closed", reason: gate.reason })
+    }
+  }
+
+  const trigger = Effect.fn("Supervisor.trigger")(function*(skill: string, key?: string) {
+    const child = children.get(skill)
+    if (child === undefined) return yield* unknownSkill(skill, known.keys())
+    if (key !== undefined && !nameRule.test(key)) {
+      return yield* new Refused({
+        code: "TRIGGER_KEY", where: "trigger key", got: shown(key), want: "lower case letters, digits and inner dashes, at most 64", fix: "choose another key"
+      })
+    }
+    const slotAtMs = yield* Clock.currentTimeMillis
+    const manual = key ?? String(store.ledger.fence + 1)
+    const earlier = [...store.ledger.runs.keys()].find((run) => key !== undefined && run.startsWith(`${skill}@`) && run.endsWith(`+manual-${key}`))
+    if (earlier !== undefined) return earlier
+    if (!child.gate.open) {
+      return yield* new Refused({
+        code: "SKILL_HELD", where: skill, got: child.gate.reason, want: "a mode in which it fires", fix: "wait until what it needs is back; `holdfast status` says"
+      })
+    }
+    const busyWith = child.actor.getSnapshot().context.runs[0]?.run
+    if (busyWith !== undefined) {
+      return yield* new Refused({
+        code: "RUN_OVERLAP", where: skill, got: `${busyWith} is under way`, want: "no run under way (overlap: skip)", fix: "wait until it has settled"
+      })
+    }
+    const { definition } = child.entry
+    const run = runId({ skill, slotAtMs, manual })
+    yield* store.append(yield* claims.claim({ run, skill, slotAtMs, digest: definition.digest, missed: 0 }))
+    child.actor.send({ type: "run.claimed", run: fresh(run, definition) })
+    return run
+  })
+
+  const skills = Effect.sync(() => {
+    const due = new Map(scheduler.upcoming(Infinity).map(({ skill, dueAtMs }) => [skill, dueAtMs]))
+    return [...known.keys()].map((name): SkillState => {
+      const child = children.get(name)
+      const quarantined = store.ledger.skills.get(name)?.quarantined
+      const snapshot = child?.actor.getSnapshot()
+      const held = snapshot?.matches({ slots: "held" }) === true && !snapshot.context.gate.open ? snapshot.context.gate.reason : undefined
+      return {
+        name,
+        state: quarantined !== undefined ? "quarantined" : snapshot?.matches({ work: "executing" }) === true ? "executing" : held !== undefined ? "held" : "waiting",
+        reason: quarantined ?? held,
+        run: snapshot?.context.runs[0]?.run,
+        nextDueAtMs: due.get(name)
+      }
+    })
+  })
+
+  return Supervisor.of({ work, setGates, trigger, skills, actor: (skill) => children.get(skill)?.actor })
+})
+
+const unknownSkill = (given: string, known: Iterable<string>) => {
+  const near = nearest(given, known)
+  return new Refused({
+    code: "SKILL_UNKNOWN", where: "skill", got: shown(given), want: "the name of a loaded skill",
+    fix: near === undefined ? "`holdfast status` lists them" : `did you mean ${near}?`
+  })
+}

@@ -1,0 +1,117 @@
+/**
+ * Files that people and monitors read: each is derived, replaced whole, and can be deleted.
+ *
+ * A view is never synced to its folder: after a power cut the old one may be back, and the next start writes it anew. A
+ * draft is named at random and beside its view; what a crash leaves of one is removed at the next start and never read.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Random from "effect/Random"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import { dirname, join } from "node:path"
+import type { DiskError } from "../domain/Errors.ts"
+import type { Ledger } from "../domain/Ledger.ts"
+import { statusLine } from "../domain/Status.ts"
+import { Disk } from "./Disk.ts"
+
+/** Replaces a file whole: readers see the old one or the new one, never a part. `modifiedAtMs` becomes its modification time. */
+export const replace = Effect.fnUntraced(function*(
+  path: string, text: string, modifiedAtMs?: number
+): Effect.fn.Return<void, DiskError, Disk> {
+  const disk = yield* Disk
+  const draft = join(dirname(path), `.draft-${yield* randomName}`)
+  const bytes = Buffer.from(text)
+  yield* disk.write(draft, bytes).pipe(
+    Effect.catchIf((error) => error.code === "ENOENT", () => Effect.andThen(disk.makeDir(dirname(path)), disk.write(draft, bytes))),
+    Effect.andThen(modifiedAtMs === undefined ? Effect.void : disk.touch(draft, modifiedAtMs)),
+    Effect.andThen(disk.rename(draft, path)),
+    Effect.tapError(() => Effect.ignore(disk.remove(draft))),
+    Effect.uninterruptible
+  )
+})
+
+/** Removes the drafts that a crash left in these folders. */
+export const sweep = Effect.fnUntraced(function*(folders: ReadonlyArray<string>) {
+  const disk = yield* Disk
+  for (const folder of folders) {
+    const drafts = (yield* Effect.orElseSucceed(disk.list(folder), () => [])).filter((name) => draftRule.test(name))
+    yield* Effect.forEach(drafts, (name) => Effect.ignore(disk.remove(join(folder, name))), { discard: true })
+  }
+})
+
+export interface StatusFiles {
+  /** The skill's line has changed: its file will be replaced. Costs the caller nothing. */
+  readonly changed: (skill: string) => void
+  /** Returns once every change up to now has been written, or tried. */
+  readonly flushed: Effect.Effect<void>
+}
+
+/**
+ * The status file of each skill, `<folder>/<skill>.txt`, kept as the ledger has it. Files that are missing or different at
+ * the start are made anew. One fiber writes; of several changes of one skill it sees the last. A file that cannot be
+ * written is logged and tried again with the skill's next change and at the next start.
+ */
+export const statusFiles = Effect.fnUntraced(function*(
+  folder: string, ledger: Ledger
+): Effect.fn.Return<StatusFiles, never, Disk | Scope.Scope> {
+  const disk = yield* Disk
+  const work = Latch.makeUnsafe(false)
+  let changed = new Set<string>()
+  let waiting: Array<Deferred.Deferred<void>> = []
+
+  const write = Effect.fnUntraced(function*(skill: string) {
+    const record = ledger.skills.get(skill)
+    const line = record && statusLine(record)
+    if (line !== undefined) yield* replace(join(folder, `${skill}.txt`), line, record?.last?.settled?.atMs)
+  }, (effect, skill) => logged(effect, `${skill}.txt`))
+
+  const pass = Effect.gen(function*() {
+    yield* work.await
+    work.closeUnsafe()
+    const [skills, served] = [changed, waiting]
+    changed = new Set()
+    waiting = []
+    yield* Effect.forEach(skills, write, { concurrency: 2, discard: true })
+    for (const waiter of served) Deferred.doneUnsafe(waiter, Effect.void)
+  })
+
+  for (const record of ledger.skills.values()) {
+    const line = statusLine(record)
+    if (line === undefined) continue
+    const path = join(folder, `${record.name}.txt`)
+    const [text, stat] = [yield* Effect.result(disk.read(path)), yield* Effect.result(disk.stat(path))]
+    const same = Result.isSuccess(text) && Buffer.from(text.success).toString("utf8") === line
+      && Result.isSuccess(stat) && stat.success?.modifiedAtMs === record.last?.settled?.atMs
+    if (!same) yield* write(record.name)
+  }
+  yield* Effect.forkScoped(Effect.forever(pass))
+
+  const flushed = Effect.suspend(() => {
+    const waiter = Deferred.makeUnsafe<void>()
+    waiting.push(waiter)
+    work.openUnsafe()
+    return Deferred.await(waiter)
+  })
+  yield* Effect.addFinalizer(() => flushed)
+  return {
+    flushed,
+    changed: (skill) => {
+      changed.add(skill)
+      work.openUnsafe()
+    }
+  }
+})
+
+/** A view that cannot be written is no failure of anybody's work: the journal has the fact. */
+export const logged = <R>(replacing: Effect.Effect<void, DiskError, R>, view: string): Effect.Effect<void, never, R> =>
+  Effect.catch(replacing, ({ code, operation }) =>
+    Effect.logWarning("A view could not be written and keeps its old text", { view, code, operation }))
+
+const draftRule = /^\.draft-[0-9a-f]{16}$/
+
+const randomName = Effect.map(
+  Effect.all([Random.nextIntBetween(0, 0xffff_ffff), Random.nextIntBetween(0, 0xffff_ffff)]),
+  (halves) => halves.map((half) => half.toString(16).padStart(8, "0")).join("")
+)

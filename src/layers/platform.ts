@@ -1,0 +1,118 @@
+/**
+ * What differs between Linux and macOS, in one place: who a process is, and who belongs to a run.
+ *
+ * A pid alone says little: it is used again, and a zombie keeps it for good where nobody reaps. Identity is pid, start
+ * time and boot together, and a process that only waits to be reaped is not alive.
+ */
+import * as Effect from "effect/Effect"
+import { execFile } from "node:child_process"
+import { readdirSync, readFile, readFileSync } from "node:fs"
+import type { ProcessIdentity } from "../domain/Attempt.ts"
+
+/** Who the living process of this number is; nothing when there is none, when it is a zombie, or when it cannot be told. */
+export const processIdentity = (pid: number): Effect.Effect<ProcessIdentity | undefined> => {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return Effect.succeed(undefined)
+  return process.platform === "linux" ? linux(pid) : macos(pid)
+}
+
+/** The processes of a run: those of its process groups, and those that carry its folder in their environment. */
+export interface Family {
+  readonly groups: ReadonlySet<number>
+  /** Values of `HOLDFAST_RUN_DIRECTORY`. Only Linux can be asked, and a process that replaced its environment is not seen. */
+  readonly directories: ReadonlySet<string>
+}
+
+/** One living process of a family. */
+export interface Member {
+  readonly pid: number
+  readonly group: number
+}
+
+/** The family's living processes, ourselves left out. */
+export const membersOf = (family: Family): Effect.Effect<ReadonlyArray<Member>> =>
+  process.platform === "linux" ? Effect.sync(() => linuxMembers(family)) : macosMembers(family)
+
+/**
+ * State and start time (clock ticks since boot) from `/proc/<pid>/stat`. The program's name stands in parentheses and may
+ * itself hold spaces and parentheses, so fields are counted from the last one that closes.
+ */
+export const parseProcStat = (stat: string): { readonly state: string; readonly startTime: string } | undefined => {
+  const fields = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .trim()
+    .split(" ")
+  const state = fields[0]
+  const startTime = fields[19] // Field 22 of the whole line; the first one after the name is field 3.
+  return state === undefined || startTime === undefined || !/^\d+$/.test(startTime) ? undefined : { state, startTime }
+}
+
+/** The same from `ps -o lstart=,state=`: a date of five words, then the state. */
+export const parsePs = (line: string): { readonly state: string; readonly startTime: string } | undefined => {
+  const words = line.trim().split(/\s+/)
+  return words.length < 6 ? undefined : { state: words[5]!, startTime: words.slice(0, 5).join(" ") }
+}
+
+const linux = Effect.fnUntraced(function* (pid: number) {
+  const found = parseProcStat(yield* textOf(`/proc/${pid}/stat`))
+  if (found === undefined || gone(found.state)) return undefined
+  const bootId = (yield* textOf("/proc/sys/kernel/random/boot_id")).trim()
+  return bootId === "" ? undefined : { pid, startTime: found.startTime, bootId }
+})
+
+const macos = Effect.fnUntraced(function* (pid: number) {
+  const found = parsePs(yield* outputOf("/bin/ps", ["-o", "lstart=,state=", "-p", String(pid)]))
+  if (found === undefined || gone(found.state)) return undefined
+  // `{ sec = 1763791200, usec = 5 } Sat Nov 22 ...`: the microseconds and the date follow the clock when it is set.
+  const bootId = /sec = (\d+)/.exec(yield* outputOf("/usr/sbin/sysctl", ["-n", "kern.boottime"]))?.[1]
+  return bootId === undefined ? undefined : { pid, startTime: found.startTime, bootId }
+})
+
+/** Synchronous: these files are made by the kernel as they are read, about 20 us each, and a scan must not see two moments. */
+const linuxMembers = ({ groups, directories }: Family): ReadonlyArray<Member> =>
+  readdirSync("/proc").flatMap((name) => {
+    const pid = Number(name)
+    if (!Number.isSafeInteger(pid) || pid === process.pid) return []
+    const stat = textNow(`/proc/${name}/stat`)
+    const [state, , group] = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+    if (state === undefined || state === "" || gone(state)) return []
+    const member = { pid, group: Number(group) }
+    if (groups.has(member.group)) return [member]
+    return textNow(`/proc/${name}/environ`).split("\0").some(namesOneOf(directories)) ? [member] : []
+  })
+
+const namesOneOf =
+  (directories: ReadonlySet<string>) =>
+  (entry: string): boolean =>
+    entry.startsWith(runDirectory) && directories.has(entry.slice(runDirectory.length))
+const runDirectory = "HOLDFAST_RUN_DIRECTORY="
+
+const macosMembers = Effect.fnUntraced(function* ({ groups }: Family) {
+  const table = yield* outputOf("/bin/ps", ["-axo", "pid=,pgid=,state="])
+  return table.split("\n").flatMap((line): ReadonlyArray<Member> => {
+    const [pid, group, state] = line.trim().split(/\s+/)
+    const member = { pid: Number(pid), group: Number(group) }
+    return state === undefined || gone(state) || !groups.has(member.group) || member.pid === process.pid ? [] : [member]
+  })
+})
+
+/** Zombie, or dead: the number is taken and nothing runs under it. */
+const gone = (state: string): boolean => state.startsWith("Z") || state.startsWith("X") || state.startsWith("x")
+
+const textOf = (path: string) =>
+  Effect.callback<string>((resume) => {
+    readFile(path, "utf8", (error, text) => resume(Effect.succeed(error === null ? text : "")))
+  })
+
+const textNow = (path: string): string => {
+  try {
+    return readFileSync(path, "utf8")
+  } catch {
+    return "" // It has ended meanwhile, or it is somebody else's.
+  }
+}
+
+const outputOf = (program: string, args: ReadonlyArray<string>) =>
+  Effect.callback<string>((resume) => {
+    const options = { env: { LC_ALL: "C", TZ: "UTC" }, timeout: 5_000 }
+    execFile(program, args, options, (error, stdout) => resume(Effect.succeed(error === null ? stdout : "")))
+  })

@@ -1,0 +1,156 @@
+/** One run: from its claim to its outcome. What it does in between survives crashes, since each step on the way is journaled first. */
+import { assign, type ErrorActorEvent, sendTo, setup, stateIn } from "xstate"
+import type { AttemptEnd } from "../domain/Attempt.ts"
+import type { Outcome } from "../domain/Outcome.ts"
+import type { Retry } from "../domain/Skill.ts"
+import type { Fields } from "../domain/SkillContext.ts"
+import { decideRetry } from "../domain/policies/retry.ts"
+import { port } from "./port.ts"
+
+export interface RunInput {
+  readonly run: string
+  readonly retry: Retry
+  /** What the journal says of the run so far: all zero for a new one. */
+  readonly attempts: number
+  readonly failedAttempts: number
+  /** How long to wait before the next attempt, for a run that was waiting for it when the runtime died. */
+  readonly retryInMs: number | undefined
+  /** Set when the run is to end without another attempt: it was interrupted, and that is where it stays. */
+  readonly interrupted: string | undefined
+}
+
+/** What a run came to, on its way into the journal. */
+export interface Settlement {
+  readonly outcome: Outcome
+  readonly reason: string
+  readonly fields: Fields
+  readonly summary: string | undefined
+}
+
+interface RunContext extends RunInput {
+  readonly backoffMs: number
+  readonly failure: string
+  readonly settlement: Settlement
+}
+
+export type RunEvent = { readonly type: "run.cancel"; readonly by: string }
+
+export const runMachine = setup({
+  types: {
+    input: {} as RunInput,
+    context: {} as RunContext,
+    events: {} as RunEvent,
+    output: {} as Settlement,
+    tags: {} as "operational" | "degraded" | "stopped"
+  },
+  actors: {
+    /** Journals the attempt, does the work, and says how it ended. */
+    attempt: port<AttemptEnd, { readonly run: string; readonly attempt: number }>("attempt"),
+    /** Journals a failed attempt and when the next one is due. */
+    recordFailure: port<void, { readonly run: string; readonly attempt: number; readonly reason: string; readonly backoffMs: number }>("recordFailure"),
+    /** The commit point. */
+    settle: port<void, { readonly run: string; readonly settlement: Settlement }>("settle")
+  },
+  guards: {
+    wasCancelled: stateIn({ executing: "cancelling" }),
+    staysInterrupted: ({ context }) => context.interrupted !== undefined,
+    waitsForRetry: ({ context }) => context.retryInMs !== undefined,
+    succeeded: (_, end: AttemptEnd) => end._tag === "Succeeded",
+    mayRetry: ({ context }, end: AttemptEnd) => end._tag === "Failed" && backoffAfter(context, end.retryable) !== undefined
+  },
+  actions: {
+    countAttempt: assign({ attempts: ({ context }) => context.attempts + 1 }),
+    interruptAttempt: sendTo("attempt", { type: "effect.interrupt" }),
+    keepSuccess: assign({ settlement: (_, end: AttemptEnd) => settlementOf(end) }),
+    keepFailure: assign({
+      failedAttempts: ({ context }) => context.failedAttempts + 1,
+      settlement: (_, end: AttemptEnd) => settlementOf(end)
+    }),
+    keepDefect: assign({ settlement: (_, error: unknown) => ended("failed", `defect: ${String(error)}`) }),
+    planRetry: assign({
+      backoffMs: ({ context }) => backoffAfter(context, true) ?? 0,
+      failedAttempts: ({ context }) => context.failedAttempts + 1,
+      failure: (_, end: AttemptEnd) => end._tag === "Failed" ? end.reason : ""
+    }),
+    keepInterruption: assign({ settlement: ({ context }) => ended("interrupted", context.interrupted ?? "") }),
+    keepCancellation: assign({ settlement: (_, by: string) => ended("cancelled", `cancelled by ${by}`) })
+  },
+  delays: {
+    backoff: ({ context }) => context.backoffMs
+  }
+}).createMachine({
+  id: "run",
+  context: ({ input }) => ({
+    ...input, backoffMs: input.retryInMs ?? 0, failure: "", settlement: ended("interrupted", "")
+  }),
+  output: ({ context }) => context.settlement,
+  initial: "claimed",
+  states: {
+    claimed: {
+      always: [
+        { guard: "staysInterrupted", target: "settling", actions: "keepInterruption" },
+        { guard: "waitsForRetry", target: "retryable" },
+        { target: "executing" }
+      ]
+    },
+    executing: {
+      tags: "operational",
+      entry: "countAttempt", // Counted before the attempt starts: a crash in the middle must not earn a free try.
+      invoke: {
+        id: "attempt",
+        src: "attempt",
+        input: ({ context }) => ({ run: context.run, attempt: context.attempts }),
+        onDone: [
+          { guard: { type: "succeeded", params: ({ event }) => event.output }, target: "settling", actions: { type: "keepSuccess", params: ({ event }) => event.output } },
+          { guard: "wasCancelled", target: "settling" },
+          { guard: { type: "mayRetry", params: ({ event }) => event.output }, target: "recording", actions: { type: "planRetry", params: ({ event }) => event.output } },
+          { target: "settling", actions: { type: "keepFailure", params: ({ event }) => event.output } }
+        ],
+        onError: [
+          { guard: "wasCancelled", target: "settling" },
+          { target: "settling", actions: { type: "keepDefect", params: ({ event }: { readonly event: ErrorActorEvent }) => event.error } }
+        ]
+      },
+      initial: "working",
+      states: {
+        working: {
+          on: { "run.cancel": { target: "cancelling", actions: { type: "keepCancellation", params: ({ event }) => event.by } } }
+        },
+        /** The attempt ends what it started before it reports, so nothing of a cancelled run is alive once it is settled. */
+        cancelling: { entry: "interruptAttempt" }
+      }
+    },
+    recording: {
+      invoke: {
+        src: "recordFailure",
+        input: ({ context }) => ({ run: context.run, attempt: context.attempts, reason: context.failure, backoffMs: context.backoffMs }),
+        onDone: "retryable"
+      }
+    },
+    retryable: {
+      tags: "degraded",
+      after: { backoff: "executing" },
+      on: {
+        "run.cancel": { target: "settling", actions: { type: "keepCancellation", params: ({ event }) => event.by } }
+      }
+    },
+    settling: {
+      invoke: {
+        src: "settle",
+        input: ({ context }) => ({ run: context.run, settlement: context.settlement }),
+        onDone: "settled"
+      }
+    },
+    settled: { type: "final", tags: "stopped" }
+  }
+})
+
+const ended = (outcome: Outcome, reason: string): Settlement => ({ outcome, reason, fields: {}, summary: undefined })
+
+const settlementOf = (end: AttemptEnd): Settlement =>
+  end._tag === "Succeeded"
+    ? { outcome: "success", reason: "", fields: end.fields, summary: end.summary }
+    : ended("failed", `${end.code}: ${end.reason}`)
+
+const backoffAfter = (context: RunContext, retryable: boolean): number | undefined =>
+  decideRetry({ failedAttempts: context.failedAttempts + 1, retry: context.retry, retryable })?.delayMs

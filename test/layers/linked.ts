@@ -1,0 +1,56 @@
+/** The whole link over a scripted peer and a store in memory, in the runtime's own machine. Skills are left out. */
+import { type Context, Effect, Layer, Redacted, Result } from "effect"
+import { TestClock } from "effect/testing"
+import { gatewayUrl } from "../../src/domain/GatewayUrl.ts"
+import { fromEffect, runMachine } from "../../src/layers/actor.ts"
+import { Gateway, bind as bindGateway } from "../../src/layers/Gateway.ts"
+import { History } from "../../src/layers/History.ts"
+import { Outbox, bind as bindOutbox } from "../../src/layers/Outbox.ts"
+import { Session, bind as bindSession } from "../../src/layers/Session.ts"
+import { StateStore } from "../../src/layers/StateStore.ts"
+import type { Probe } from "../../src/machines/gateway.ts"
+import { linkOf, runtimeMachine } from "../../src/machines/runtime.ts"
+import { type Memory, memoryStore } from "./memoryStore.ts"
+import type { Peer } from "./scriptedPeer.ts"
+
+export const mainSession = "agent:main:main"
+
+/** Everything above the peer: one start of the runtime, gone with the scope. */
+export const linked = Effect.fnUntraced(function*(peer: Peer, kept: Memory) {
+  const url = Result.getOrThrow(gatewayUrl("ws://localhost:3019"))
+  const services = yield* Layer.build(Outbox.layer.pipe(
+    Layer.provideMerge(History.layer({ session: mainSession })),
+    Layer.provideMerge(Session.layer({ url, token: Redacted.make("secret-token"), version: "0.0.0" })),
+    Layer.provideMerge(Layer.mergeAll(memoryStore(kept), Layer.succeed(Gateway, { probe: Effect.succeed<Probe>({ _tag: "Ready" }) }))),
+    Layer.provide(peer.dial)
+  ))
+  const [session, gateway, outbox] = yield* Effect.provide(Effect.all([bindSession, bindGateway, bindOutbox]), services)
+  const { actor } = yield* runMachine(runtimeMachine.provide({
+    actors: {
+      recover: fromEffect(() => Effect.void),
+      supervisor: fromEffect((): Effect.Effect<void> => Effect.never),
+      storage: fromEffect((): Effect.Effect<void> => Effect.never),
+      drain: fromEffect(() => Effect.void),
+      session, gateway, outbox
+    }
+  }), { input: { linked: true, hold: false, drainDeadlineMs: 1_000 } })
+  return {
+    services,
+    mode: () => linkOf(actor.getSnapshot()),
+    status: () => actor.getSnapshot().status,
+    child: (name: "session" | "gateway" | "outbox") => actor.getSnapshot().children[name]!.getSnapshot() as { readonly value: unknown; readonly context: any }
+  }
+})
+
+/** Puts reports on record as if their runs had just settled. */
+export const settle = (services: Context.Context<StateStore>, ...runs: ReadonlyArray<string>) =>
+  Effect.provide(StateStore.use((store) => Effect.forEach(runs, (run) => store.append(
+    { type: "run.claimed", run, skill: run.split("@")[0]!, slot: 0, fence: 1, digest: "d", missed: 0 },
+    {
+      type: "run.settled", run, outcome: "success", reason: "", startedAtMs: 0, durationMs: 1, fields: {},
+      report: { session: mainSession, text: `report of ${run}` }
+    }
+  ), { discard: true })), services)
+
+/** Passes time in small steps, so that what one step forks has begun before the next. */
+export const pass = (ms: number) => Effect.forEach(Array.from({ length: Math.ceil(ms / 50) }), () => TestClock.adjust(Math.min(50, ms)), { discard: true })
