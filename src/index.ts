@@ -115,7 +115,7 @@ export const createRuntime = async ({ skills = [], gateway, inspect, ...options 
   const runtime = await run(RuntimeService)
   const store = await run(StateStore)
   const ended = run(runtime.ended).then((end) => close().then(() => end))
-  await run(Stream.runHead(Stream.filter(runtime.modes, (mode) => mode !== "starting")))
+  await run(runtime.started)
 
   return {
     get mode() {

@@ -66,7 +66,9 @@ export const Response = Schema.Union([
 export type Response = typeof Response.Type
 
 /** `seq` counts per connection; a gap means that something was not sent to us. */
-export const Event = Schema.Struct({ type: Schema.Literal("event"), event: text, payload: optional(Schema.Unknown), seq: optional(Schema.Int) })
+export const Event = Schema.Struct({
+  type: Schema.Literal("event"), event: text, payload: optional(Schema.Unknown), seq: optional(Schema.Int)
+})
 export type Event = typeof Event.Type
 
 export const Frame = Schema.Union([Request, Response, Event])

@@ -24,15 +24,7 @@ export const readZone = (zone: string, where: string): Result.Result<string, Sch
   )
 }
 
-const known = (zone: string): boolean => {
-  try {
-    wallClock(zone)
-    return true
-  } catch {
-    // The only question that Intl answers by throwing.
-    return false
-  }
-}
+const known = (zone: string): boolean => Result.isSuccess(Result.try(() => wallClock(zone))) // Intl answers this by throwing.
 
 const wallClock = (zone: string): Intl.DateTimeFormat => {
   const kept = wallClocks.get(zone)

@@ -4,7 +4,6 @@
  * Plain Node and nothing of ours at run time: it has to start in the time of an empty process.
  */
 import { spawnSync } from "node:child_process"
-import { existsSync } from "node:fs"
 import { registerHooks } from "node:module"
 import { pathToFileURL } from "node:url"
 import type { AttemptFailure } from "../domain/Attempt.ts"
@@ -15,7 +14,7 @@ import { ask, onClose, StepRefused } from "./pipe.ts"
 const main = async (file: string): Promise<void> => {
   let module: { readonly default?: unknown }
   try {
-    module = await import(pathToFileURL(runnable(file)).href)
+    module = await import(pathToFileURL(file).href)
   } catch (error) {
     return fail(isSyntax(error) ? "MODULE_SYNTAX" : "MODULE_IMPORT_FAILED", isSyntax(error) ? placed(error, file) : said(error), false)
   }
@@ -50,12 +49,6 @@ const threw = (error: unknown): Promise<void> => {
   return fail("RUN_THREW", said(error), (error as { readonly retryable?: unknown } | null)?.retryable !== false)
 }
 
-/** Shipped skills are compiled: Node strips no types under `node_modules`. */
-const runnable = (file: string): string => {
-  const compiled = file.replace(/\.ts$/, ".js")
-  return file.includes("/node_modules/") && existsSync(compiled) ? compiled : file
-}
-
 class NotPlain extends Error {}
 const plain = (answer: unknown): unknown => {
   try {
@@ -75,8 +68,7 @@ const isSyntax = (error: unknown): error is SyntaxError =>
 /** `file:line: message`. Node tells the line of a plain module only on its own stderr, so it is asked there. */
 const placed = (error: SyntaxError, file: string): string => {
   const place = /^(?:file:\/\/)?(\/.*:\d+)$/m
-  const found =
-    place.exec(error.stack ?? "") ?? place.exec(spawnSync(process.execPath, ["--check", runnable(file)], { encoding: "utf8" }).stderr)
+  const found = place.exec(error.stack ?? "") ?? place.exec(spawnSync(process.execPath, ["--check", file], { encoding: "utf8" }).stderr)
   return `${found?.[1] ?? file}: ${error.message}`
 }
 

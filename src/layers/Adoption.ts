@@ -28,7 +28,7 @@ export const adopt = Effect.fn("Adoption.adopt")(function*(
   const store = yield* StateStore
   const nowMs = yield* Clock.currentTimeMillis
   yield* store.append({ type: "runtime.started", epoch: store.epoch, pid, version })
-  const alive = yield* endSurvivors(store)
+  const alive = yield* endSurvivors(store, new Set(skills.filter(({ work }) => work._tag === "Function").map(({ name }) => name)))
   const names = new Set(skills.map(({ name }) => name))
   const gone = [...store.ledger.skills.values()].filter((skill) => !skill.removed && !names.has(skill.name) && !unreadable.has(skill.name))
   const events = [
@@ -40,8 +40,10 @@ export const adopt = Effect.fn("Adoption.adopt")(function*(
 })
 
 /** Nothing of an interrupted attempt may be alive when its run is tried again. What outlives KILL keeps its skill aside. */
-const endSurvivors = Effect.fnUntraced(function*(store: StateStore["Service"]): Effect.fn.Return<ReadonlyArray<NewEvent>, never, Process> {
-  const interrupted = store.ledger.unsettled().filter((run) => run.phase === "executing")
+const endSurvivors = Effect.fnUntraced(function*(
+  store: StateStore["Service"], inProcess: ReadonlySet<string>
+): Effect.fn.Return<ReadonlyArray<NewEvent>, never, Process> {
+  const interrupted = store.ledger.unsettled().filter((run) => run.phase === "executing" && !inProcess.has(run.skill)) // Functions died with us.
   if (interrupted.length === 0) return []
   const processes = yield* Process
   const orphans = interrupted.map((run) => ({ directory: join(store.directory, "runs", run.run), process: run.process }))

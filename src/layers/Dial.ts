@@ -14,6 +14,9 @@ export type LineEnd =
   | { readonly _tag: "Failed"; readonly reason: LostReason; readonly detail: string; readonly retryAfterMs?: number }
   | { readonly _tag: "Closed"; readonly code: number; readonly detail: string }
 
+/** The end of a line for a reason that no close code tells. */
+export const failed = (reason: LostReason, detail: string): Effect.Effect<never, LineEnd> => Effect.fail({ _tag: "Failed", reason, detail })
+
 /** An open WebSocket. It ends once; from then on everything fails with that end. */
 export interface Line {
   readonly send: (frame: string) => Effect.Effect<void, LineEnd>
@@ -51,11 +54,11 @@ const dial = (url: string, frames: Frames): WebSocket => {
   // Before anything can arrive: the peer's first frame may come in the same packet as the upgrade.
   socket.on("message", (data, isBinary) => {
     if (isBinary) return
-    Queue.offerUnsafe(frames, String(data))
+    Queue.offerUnsafe(frames, (data as Buffer).toString("utf8")) // What `ws` gives, unless told otherwise.
     if (Queue.sizeUnsafe(frames) >= waitingMax) socket.pause()
   })
   socket.on("unexpected-response", (_, { statusCode, headers }) => end(instead(statusCode ?? 0, headers["retry-after"])))
-  socket.on("error", (error) => end(failed(error)))
+  socket.on("error", (error) => end(systemError(error)))
   socket.on("close", (code, reason) => end({ _tag: "Closed", code, detail: String(reason) }))
   return socket
 }
@@ -77,7 +80,7 @@ const hangUp = (socket: WebSocket): Effect.Effect<void> =>
 
 const lineOf = (socket: WebSocket, frames: Frames): Line => ({
   send: (frame) => Effect.callback((resume) => {
-    socket.send(frame, (error) => resume(error ? Effect.fail(failed(error)) : Effect.void))
+    socket.send(frame, (error) => resume(error ? Effect.fail(systemError(error)) : Effect.void))
   }),
   take: Effect.tap(Queue.take(frames), () => Effect.sync(() => {
     if (socket.isPaused && Queue.sizeUnsafe(frames) < waitingMax / 2) socket.resume()
@@ -86,7 +89,7 @@ const lineOf = (socket: WebSocket, frames: Frames): Line => ({
     const pong = () => resume(Effect.void)
     socket.once("pong", pong)
     socket.ping(undefined, undefined, (error) => {
-      if (error) resume(Effect.fail(failed(error)))
+      if (error) resume(Effect.fail(systemError(error)))
     })
     return Effect.sync(() => { socket.off("pong", pong) })
   })
@@ -101,9 +104,11 @@ const instead = (status: number, retryAfter: string | undefined): LineEnd => {
   return { _tag: "Failed", reason: "starting", detail, ...(seconds > 0 ? { retryAfterMs: seconds * 1_000 } : {}) }
 }
 
-const failed = (error: NodeJS.ErrnoException): LineEnd => {
+const systemError = (error: NodeJS.ErrnoException): LineEnd => {
   const code = error.code ?? ""
-  if (code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") return { _tag: "Closed", code: closeCodes.tooBig, detail: "the peer sent too big a frame" }
+  if (code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") {
+    return { _tag: "Closed", code: closeCodes.tooBig, detail: "the peer sent too big a frame" }
+  }
   return { _tag: "Failed", reason: reasons[code] ?? "notAGateway", detail: code || error.message }
 }
 

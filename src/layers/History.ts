@@ -94,7 +94,8 @@ const keep = Effect.fnUntraced(function*(key: string, page: Paging) {
   const added = yield* Queue.sliding<void>(1) // However many were added, one reading gets them all.
   const listen = session.events.pipe(Stream.runForEach((event) => {
     const message = event.event === "session.message" ? Wire.parse(Wire.SessionMessage, event.payload) : undefined
-    return message !== undefined && Result.isSuccess(message) && message.success.sessionKey === key ? Queue.offer(added, undefined) : Effect.void
+    const ours = message !== undefined && Result.isSuccess(message) && message.success.sessionKey === key
+    return ours ? Queue.offer(added, undefined) : Effect.void
   }))
 
   const write = Effect.gen(function*() {

@@ -25,7 +25,7 @@ export class Outbox extends Context.Service<Outbox, {
   /** Resolves once every entry that waits now is acknowledged or parked. */
   readonly catchUp: Effect.Effect<void>
 }>()("holdfast/layers/Outbox") {
-  static readonly layer: Layer.Layer<Outbox, never, StateStore | Session | History> = Layer.effect(Outbox, Effect.suspend(() => make()))
+  static readonly layer = Layer.effect(Outbox, Effect.suspend(() => make()))
 }
 
 /** The outbox's machine with its ports plugged. */
@@ -106,7 +106,8 @@ const make = Effect.fnUntraced(function*(): Effect.fn.Return<Outbox["Service"], 
     const stands = history.has(entry.session, (message) => isReportOf(run, message), entry.settledAtMs).pipe(
       Effect.catchIf((failed) => failed.code === Wire.errorCodes.invalid, () => Effect.succeed(false)) // No session, no row in it.
     )
-    const found = yield* Effect.result(Effect.flatMap(stands, (already) => already ? Effect.succeed(true) : Effect.andThen(Effect.sleep(readingsApartMs), stands)))
+    const again = Effect.andThen(Effect.sleep(readingsApartMs), stands)
+    const found = yield* Effect.result(Effect.flatMap(stands, (already) => already ? Effect.succeed(true) : again))
     if (Result.isFailure(found)) {
       if (isTerminal(found.failure)) return yield* park(run, found.failure)
       return { _tag: "Postponed", run, delayMs: delayOf(found.failure), reason: found.failure.code ?? found.failure.reason }
@@ -116,23 +117,22 @@ const make = Effect.fnUntraced(function*(): Effect.fn.Return<Outbox["Service"], 
     return { _tag: "Settled", run }
   })
 
-  const park = (run: string, { method, code, detail }: CallFailed): Effect.Effect<{ readonly _tag: "Settled"; readonly run: string }, StorageFailed> =>
-    Effect.as(store.append({ type: "entry.parked", run, reason: `${method}: ${code}: ${detail}` }), { _tag: "Settled", run })
-
-  /** The disk refused: the runtime hears of it elsewhere, the entry simply stays. */
-  const kept = (run: () => string) => Effect.catch(() => Effect.sync(() =>
-    ({ _tag: "Postponed", run: run(), absent: false, delayMs: retryMs, reason: "storage" }) as const))
+  const park = (run: string, { method, code, detail }: CallFailed) =>
+    Effect.as(store.append({ type: "entry.parked", run, reason: `${method}: ${code}: ${detail}` }), { _tag: "Settled", run } as const)
 
   return {
     arrival: until(() => outbox.size > 0),
-    deliver: (absent) => kept(() => outbox.keys().next().value ?? "")(deliver(absent)),
-    verify: (run) => kept(() => run)(verify(run)),
+    deliver: (absent) => Effect.catch(deliver(absent), () => Effect.sync(() => unwritten(outbox.keys().next().value ?? ""))),
+    verify: (run) => Effect.catch(verify(run), () => Effect.succeed(unwritten(run))),
     catchUp: Effect.suspend(() => {
       const waiting = [...outbox.keys()]
       return until(() => !waiting.some((run) => outbox.has(run)))
     })
   }
 })
+
+/** The disk refused. The runtime hears of that elsewhere; the entry simply stays. */
+const unwritten = (run: string) => ({ _tag: "Postponed", run, absent: false, delayMs: retryMs, reason: "storage" }) as const
 
 /** A refusal that would come again. */
 const isTerminal = ({ reason, code, retryable }: CallFailed): boolean =>

@@ -48,6 +48,8 @@ export class Runtime extends Context.Service<Runtime, {
   readonly drain: Effect.Effect<RuntimeEnd>
   /** Ends at once: what runs is interrupted, and tried again by the next start. */
   readonly stop: Effect.Effect<RuntimeEnd>
+  /** Returns once every skill has its actor, or the runtime has ended instead. */
+  readonly started: Effect.Effect<void>
   /** Returns once it has ended, however that came about. */
   readonly ended: Effect.Effect<RuntimeEnd>
 }>()("holdfast/layers/Runtime") {
@@ -57,6 +59,7 @@ export class Runtime extends Context.Service<Runtime, {
 /** Status files are for people and scripts: fresh enough at this, and cheap. */
 const pictureEveryMs = 250
 const pictureAtLeastMs = 30_000
+const goodbyeWithinMs = 5_000
 
 const make = Effect.fnUntraced(function*(options: RuntimeOptions) {
   const store = yield* StateStore
@@ -85,7 +88,7 @@ const make = Effect.fnUntraced(function*(options: RuntimeOptions) {
     outbox: yield* OutboxLayer.bind
   })
   // Acquired before the machine, so released after it: by then every skill has ended and the last word is true.
-  yield* Effect.addFinalizer(() => Effect.andThen(show, Effect.ignore(store.append({ type: "runtime.stopped", reason: reasonOf(actor.getSnapshot()) }))))
+  yield* Effect.addFinalizer(() => Effect.andThen(show, goodbye))
   const { actor, awaitDone } = yield* runMachine(machine, {
     id: "runtime",
     input: { linked: options.linked, hold: options.hold, drainDeadlineMs: options.drainDeadlineMs },
@@ -123,6 +126,13 @@ const make = Effect.fnUntraced(function*(options: RuntimeOptions) {
     }
     return shown
   })
+  // A disk that refuses must not hold up the end: the next start then sees a crash, and recovers as from one.
+  const goodbye = Effect.suspend(() => {
+    const snapshot = actor.getSnapshot()
+    return snapshot.context.storage !== undefined
+      ? Effect.void
+      : Effect.ignore(Effect.timeout(store.append({ type: "runtime.stopped", reason: reasonOf(snapshot) }), goodbyeWithinMs))
+  })
   const show = Effect.flatMap(picture, (shown) => store.view("status.json", `${JSON.stringify(shown, undefined, 2)}\n`))
   yield* Effect.forkScoped(keepShown(show, Stream.merge(modes, Stream.map(store.events, () => undefined))))
 
@@ -141,6 +151,7 @@ const make = Effect.fnUntraced(function*(options: RuntimeOptions) {
       actor.send({ type: "runtime.stop" })
       return ended
     }),
+    started: Effect.raceFirst(supervisor.started, Effect.asVoid(ended)),
     ended
   })
 })

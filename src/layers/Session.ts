@@ -12,15 +12,14 @@ import * as PubSub from "effect/PubSub"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { shown } from "../domain/Errors.ts"
-import type { GatewayUrl } from "../domain/GatewayUrl.ts"
 import * as Wire from "../domain/Wire.ts"
 import { type ConnectionEnd, type LostReason, sessionMachine } from "../machines/session.ts"
 import { fromEffect } from "./actor.ts"
-import { Dial, type Line, type LineEnd } from "./Dial.ts"
+import { Dial, failed, type Line, type LineEnd } from "./Dial.ts"
+import { greet, type Peer } from "./Greeting.ts"
 
 /** Why a call has no result. Unless `sent` is false or `reason` is `refused`, the peer may have done what was asked. */
 export class CallFailed extends Data.TaggedError("CallFailed")<{
@@ -54,7 +53,7 @@ export class Session extends Context.Service<Session, {
   /** One connection, from dialing to its end. `opened` is told once calls can be made. Used by the session's machine alone. */
   readonly connection: (opened: (bootId: string, atMs: number) => void) => Effect.Effect<ConnectionEnd>
 }>()("holdfast/layers/Session") {
-  static readonly layer = (options: SessionOptions): Layer.Layer<Session, never, Dial> => Layer.effect(Session, make(options))
+  static readonly layer = (peer: Peer): Layer.Layer<Session, never, Dial> => Layer.effect(Session, make(peer))
   /** No gateway: every call fails, nothing ever comes. */
   static readonly layerNoop = Layer.succeed(Session, {
     call: (method) => Effect.fail(new CallFailed({ reason: "notConnected", method, sent: false })),
@@ -65,13 +64,6 @@ export class Session extends Context.Service<Session, {
   })
 }
 
-export interface SessionOptions {
-  readonly url: GatewayUrl
-  readonly token: Redacted.Redacted | undefined
-  /** For the peer's list of who is connected. */
-  readonly version: string
-}
-
 /** The session's machine with its port plugged. */
 export const bind = Effect.map(Session, (session) => sessionMachine.provide({
   actors: {
@@ -80,16 +72,12 @@ export const bind = Effect.map(Session, (session) => sessionMachine.provide({
   }
 }))
 
-/** Dialing, upgrade and greeting together. */
-const handshakeMs = 5_000
 /** A ping this often, with this long to answer: a peer that hangs is noticed within their sum. */
 const pingEveryMs = 2_000
 const pongWithinMs = 2_000
 const callMs = 15_000
 /** Events kept for a reader that is behind. */
 const eventsMax = 256
-/** Results are reported by `chat.inject`, which is an admin's method. */
-const scopes = ["operator.read", "operator.write", "operator.admin"]
 
 /** An open connection and the calls that wait on it. Replies that come on another one can find nothing here. */
 interface Connected {
@@ -99,7 +87,7 @@ interface Connected {
   readonly pending: Map<string, { readonly method: string; readonly reply: Deferred.Deferred<unknown, CallFailed> }>
 }
 
-const make = Effect.fnUntraced(function*(options: SessionOptions): Effect.fn.Return<Session["Service"], never, Dial> {
+const make = Effect.fnUntraced(function*(peer: Peer): Effect.fn.Return<Session["Service"], never, Dial> {
   const dial = yield* Dial
   const current = yield* SubscriptionRef.make<Connected | undefined>(undefined)
   const events = yield* PubSub.sliding<Wire.Event>(eventsMax)
@@ -126,7 +114,7 @@ const make = Effect.fnUntraced(function*(options: SessionOptions): Effect.fn.Ret
   const connection = Effect.fnUntraced(function*(opened: (bootId: string, atMs: number) => void) {
     let greeted = false
     const ended: LineEnd = yield* Effect.flip(Effect.scoped(Effect.gen(function*() {
-      const { line, hello } = yield* greet(dial, options)
+      const { line, hello } = yield* greet(dial, peer)
       greeted = true
       const connected: Connected = { line, bootId: hello.server.bootId, sinceMs: yield* Clock.currentTimeMillis, pending: new Map() }
       yield* Effect.acquireRelease(SubscriptionRef.set(current, connected), () => SubscriptionRef.set(current, undefined))
@@ -135,7 +123,7 @@ const make = Effect.fnUntraced(function*(options: SessionOptions): Effect.fn.Ret
         Effect.onExit((exit) => loseAll(connected, Exit.isFailure(exit) ? Cause.findErrorOption(exit.cause) : Option.none()))
       )
     })))
-    return yield* endOf(ended, greeted, options)
+    return yield* endOf(ended, greeted, peer)
   })
 
   const stateOf = (connected: Connected | undefined): SessionState => connected === undefined
@@ -149,41 +137,6 @@ const make = Effect.fnUntraced(function*(options: SessionOptions): Effect.fn.Ret
     connection
   }
 })
-
-/** Dials and says who we are. The line is open when this succeeds, and it ends with the scope. */
-const greet = Effect.fnUntraced(
-  function*(dial: Dial["Service"], { url, token, version }: SessionOptions): Effect.fn.Return<Greeting, LineEnd, Scope.Scope> {
-    const line = yield* dial.connect(url.ws)
-    const challenge = Wire.parseFrame(yield* line.take)
-    if (Result.isFailure(challenge) || challenge.success.type !== "event" || challenge.success.event !== "connect.challenge") {
-      return yield* failed("notAGateway", "its first frame was not connect.challenge")
-    }
-    yield* line.send(Wire.request("connect", "connect", {
-      minProtocol: Wire.protocol, maxProtocol: Wire.protocol,
-      client: { id: "gateway-client", mode: "backend", version, platform: process.platform, displayName: "holdfast" },
-      role: "operator", scopes, caps: [],
-      ...(token === undefined ? {} : { auth: { token: Redacted.value(token) } })
-    } satisfies Wire.ConnectParams))
-    for (;;) {
-      const frame = Wire.parseFrame(yield* line.take)
-      if (Result.isFailure(frame) || frame.success.type !== "res" || frame.success.id !== "connect") continue // Events may come first.
-      if (!frame.success.ok) return yield* Effect.fail(refusedBy(frame.success.error))
-      const hello = Wire.parse(Wire.HelloOk, frame.success.payload)
-      if (Result.isFailure(hello)) return yield* failed("wrongProtocol", "its hello is not one we know")
-      if (hello.success.protocol !== Wire.protocol) return yield* failed("wrongProtocol", `it speaks version ${hello.success.protocol}`)
-      const missing = scopes.filter((scope) => hello.success.auth?.scopes?.includes(scope) === false)
-      // Better to say so now than to park every report later.
-      if (missing.length > 0) return yield* failed("unauthorized", `the token does not grant ${missing.join(", ")}`)
-      return { line, hello: hello.success }
-    }
-  },
-  Effect.timeoutOrElse({ duration: handshakeMs, orElse: () => failed("silent", `no hello within ${handshakeMs} ms`) })
-)
-
-interface Greeting {
-  readonly line: Line
-  readonly hello: Wire.HelloOk
-}
 
 /** Takes frames for as long as there are any. */
 const read = (connected: Connected, events: PubSub.PubSub<Wire.Event>): Effect.Effect<never, LineEnd> =>
@@ -210,9 +163,9 @@ const settle = ({ pending }: Connected, response: Wire.Response): Effect.Effect<
   const waiting = pending.get(response.id)
   if (waiting === undefined) return Effect.void
   if (response.ok) return Deferred.succeed(waiting.reply, response.payload)
-  const { code, message: detail, retryable, retryAfterMs } = response.error
+  const { code, message, retryable, retryAfterMs } = response.error
   return Deferred.fail(waiting.reply, new CallFailed({
-    reason: "refused", method: waiting.method, sent: true, code, detail,
+    reason: "refused", method: waiting.method, sent: true, code: shown(code), detail: shown(message),
     ...(retryable === undefined ? {} : { retryable }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs })
   }))
@@ -221,7 +174,8 @@ const settle = ({ pending }: Connected, response: Wire.Response): Effect.Effect<
 const loseAll = ({ pending }: Connected, end: Option.Option<LineEnd>): Effect.Effect<void> => Effect.sync(() => {
   const tooBig = Option.isSome(end) && end.value._tag === "Closed" && end.value.code === Wire.closeCodes.tooBig
   for (const { method, reply } of pending.values()) {
-    Deferred.doneUnsafe(reply, Effect.fail(new CallFailed({ reason: "lost", method, sent: true, ...(tooBig ? { code: frameTooLarge } : {}) })))
+    const lost = new CallFailed({ reason: "lost", method, sent: true, ...(tooBig ? { code: frameTooLarge } : {}) })
+    Deferred.doneUnsafe(reply, Effect.fail(lost))
   }
 })
 
@@ -229,17 +183,9 @@ const loseAll = ({ pending }: Connected, end: Option.Option<LineEnd>): Effect.Ef
 const sent = (sending: Effect.Effect<void, LineEnd>, method: string): Effect.Effect<void, CallFailed> =>
   Effect.mapError(sending, () => new CallFailed({ reason: "lost", method, sent: true }))
 
-const failed = (reason: LostReason, detail: string): Effect.Effect<never, LineEnd> => Effect.fail({ _tag: "Failed", reason, detail })
-
-/** What a refused `connect` means. */
-const refusedBy = ({ code, message, details, retryAfterMs }: Wire.WireError): LineEnd => {
-  const reason: LostReason = details?.["code"] === "PROTOCOL_MISMATCH" ? "wrongProtocol"
-    : code !== Wire.errorCodes.unavailable ? "unauthorized"
-    : details?.["reason"] === "gateway-restarting" ? "restarting" : "starting"
-  return { _tag: "Failed", reason, detail: message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
-}
-
-const endOf = Effect.fnUntraced(function*(end: LineEnd, opened: boolean, { url, token }: SessionOptions): Effect.fn.Return<ConnectionEnd> {
+const endOf = Effect.fnUntraced(function*(
+  end: LineEnd, opened: boolean, { url, token }: Peer
+): Effect.fn.Return<ConnectionEnd> {
   const words = end._tag === "Failed" ? end.detail : `closed with ${end.code} ${end.detail}`.trimEnd()
   return {
     reason: end._tag === "Failed" ? end.reason : reasonOf(end.code, opened),

@@ -9,6 +9,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type { Actor, AnyActorRef } from "xstate"
@@ -47,6 +48,8 @@ export type Hands = StateStore | Disk | Process | Run | Claims | Scheduler
 export class Supervisor extends Context.Service<Supervisor, {
   /** The body of the runtime's `supervisor` port: owns every skill actor until it is interrupted. `self` is where they are shown. */
   readonly work: (self: AnyActorRef) => Effect.Effect<void, unknown, Scope.Scope>
+  /** Returns once every skill has its actor. */
+  readonly started: Effect.Effect<void>
   /** Tells every skill whose gate has changed. */
   readonly setGates: (gates: Gates) => void
   /** Claims a run by hand. The same key names the same run, so asking twice runs it once. */
@@ -73,6 +76,7 @@ const make = Effect.fnUntraced(function*(entries: ReadonlyArray<SkillEntry>) {
   const inspector = yield* Inspection
   const known = new Map(entries.map((entry) => [entry.definition.name, entry]))
   const children = new Map<string, Child>()
+  const started = yield* Latch.make()
   let gates: Gates = () => ({ open: false, reason: "starting" })
 
   const work = Effect.fnUntraced(function*(self: AnyActorRef) {
@@ -81,7 +85,7 @@ const make = Effect.fnUntraced(function*(entries: ReadonlyArray<SkillEntry>) {
     const start = (name: string) => startSkill(name, scope, (crash) => supervisor.actor.send({ type: "skill.crashed", ...crash }))
     const supervisor = yield* runMachine(
       plug(supervisorMachine, {
-        startAll: fromEffect(() => Effect.forEach(known.keys(), start, { discard: true })),
+        startAll: fromEffect(() => Effect.andThen(Effect.forEach(known.keys(), start, { discard: true }), Effect.asVoid(started.open))),
         restart: fromEffect(({ input }: { input: Crash }) => start(input.skill)),
         quarantine: fromEffect(({ input }: { input: Crash }) =>
           store.append({ type: "skill.quarantined", skill: input.skill, why: `its actor keeps crashing: ${input.reason}` }))
@@ -129,8 +133,14 @@ const make = Effect.fnUntraced(function*(entries: ReadonlyArray<SkillEntry>) {
   }
 
   const trigger = Effect.fn("Supervisor.trigger")(function*(skill: string, key?: string) {
+    if (!known.has(skill)) return yield* unknownSkill(skill, known.keys())
     const child = children.get(skill)
-    if (child === undefined) return yield* unknownSkill(skill, known.keys())
+    if (child === undefined) {
+      return yield* new Refused({
+        code: "SKILL_ASIDE", where: skill, got: store.ledger.skills.get(skill)?.quarantined ?? "no actor at the moment", want: "a skill at work",
+        fix: "`holdfast status` says how it stands"
+      })
+    }
     if (key !== undefined && !nameRule.test(key)) {
       return yield* new Refused({
         code: "TRIGGER_KEY", where: "trigger key", got: shown(key), want: "lower case letters, digits and inner dashes, at most 64", fix: "choose another key"
@@ -175,7 +185,7 @@ const make = Effect.fnUntraced(function*(entries: ReadonlyArray<SkillEntry>) {
     })
   })
 
-  return Supervisor.of({ work, setGates, trigger, skills, actor: (skill) => children.get(skill)?.actor })
+  return Supervisor.of({ work, started: Effect.asVoid(started.await), setGates, trigger, skills, actor: (skill) => children.get(skill)?.actor })
 })
 
 const unknownSkill = (given: string, known: Iterable<string>) => {

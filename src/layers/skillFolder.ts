@@ -28,24 +28,19 @@ export const entryAt = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Entry | undefined, SkillInvalid, Files> {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const missing = invalid(
-    "SKILL_ENTRY_MISSING",
-    where,
-    shown(word),
-    `a file at ${path.join(folder, word)}`,
-    "create it, or correct the path"
-  )
+  const missing = () =>
+    invalid("SKILL_ENTRY_MISSING", where, shown(word), `a file at ${path.join(folder, word)}`, "create it, or correct the path")
   const inside = Option.getOrUndefined(path.resolveWithin(folder, word))
   if (inside === undefined)
     return yield* invalid("SKILL_ENTRY_OUTSIDE", where, shown(word), "a path inside the skill's folder", "move the file into the folder")
   // A file at the folder's top that is no link is its own real path: asking the system for it costs a call for each part of the path.
-  const plain = path.dirname(inside) === folder ? yield* Effect.mapError(fs.lstat(inside), () => missing) : undefined
+  const plain = path.dirname(inside) === folder ? yield* Effect.mapError(fs.lstat(inside), missing) : undefined
   const real =
     plain !== undefined && plain.type !== "SymbolicLink"
       ? inside
       : yield* Effect.mapError(fs.realPath(inside), (error) =>
           error.reason._tag === "NotFound"
-            ? missing
+            ? missing()
             : invalid("SKILL_SYMLINK", where, `${shown(word)}, ${error.reason._tag}`, "a file", "remove the link")
         )
   if (Option.isNone(path.resolveWithin(folder, path.relative(folder, real)))) {
@@ -57,9 +52,9 @@ export const entryAt = Effect.fnUntraced(function* (
       "copy the file into the folder"
     )
   }
-  const info = real === inside && plain !== undefined ? plain : yield* Effect.mapError(fs.stat(real), () => missing)
+  const info = real === inside && plain !== undefined ? plain : yield* Effect.mapError(fs.stat(real), missing)
   if (info.type === "Directory" && !first) return undefined
-  if (info.type !== "File") return yield* missing
+  if (info.type !== "File") return yield* missing()
   yield* writableByNobodyElse(real, info)
   return { file: real, mode: info.mode }
 })

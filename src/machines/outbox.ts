@@ -66,7 +66,9 @@ export const outboxMachine = setup({
   actions: {
     greet: assign(({ event }) => event.type === "session.up" ? { bootId: event.bootId, absent: undefined } : {}),
     part: assign({ bootId: undefined }),
-    question: assign((_, delivery: Delivery) => ({ absent: undefined, questioned: delivery._tag === "Ambiguous" ? delivery.run : undefined })),
+    question: assign((_, delivery: Delivery) => ({
+      absent: undefined, questioned: delivery._tag === "Ambiguous" ? delivery.run : undefined
+    })),
     postpone: assign((_, result: Delivery | Verification) => result._tag !== "Postponed" ? {} : {
       delayMs: result.delayMs, reason: result.reason, absent: "absent" in result && result.absent ? result.run : undefined
     }),
@@ -85,7 +87,7 @@ export const outboxMachine = setup({
     delivery: {
       initial: "waiting",
       on: {
-        "session.lost": { target: ".waiting" },
+        "session.lost": { target: ".waiting", actions: "part" },
         "session.up": { target: ".delivering", actions: "greet" }
       },
       states: {

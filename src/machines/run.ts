@@ -27,7 +27,7 @@ export interface Settlement {
   readonly summary: string | undefined
 }
 
-interface RunContext extends RunInput {
+export interface RunContext extends RunInput {
   readonly backoffMs: number
   readonly failure: string
   readonly settlement: Settlement

@@ -16,7 +16,7 @@ export type Gate = { readonly open: true } | { readonly open: false; readonly re
 /** Why slots are looked at: one fell due, or the skill could not look at them until now. */
 export type Cause = "due" | "started" | "released"
 
-interface SkillContext {
+export interface SkillContext {
   readonly name: string
   readonly gate: Gate
   readonly cause: Cause

@@ -93,6 +93,14 @@ describe("the front matter", () => {
     write("bad", head("description: a\ndescription: b"))
     expect((await refusals())[0]).toMatchObject({ got: "a key given twice, first at 3:1", where: `${root}/bad/SKILL.md:4:1` })
   })
+  it.each([
+    ["lists", `x: ${"[".repeat(8_000)}${"]".repeat(8_000)}`],
+    ["mappings", `x: ${"{a: ".repeat(3_000)}1${"}".repeat(3_000)}`],
+    ["dashes", `x:\n${"- ".repeat(8_000)}1`]
+  ])("refuses %s within each other before they are parsed", async (_, yaml) => {
+    write("bad", head(yaml))
+    expect(await refusals()).toMatchObject([{ code: "FRONTMATTER_SYNTAX", got: expect.stringContaining("more than 64 deep") }])
+  })
   it("refuses 100 MB without reading it", async () => {
     write("bad", "---\n")
     fs.truncateSync(path.join(root, "bad", "SKILL.md"), 100_000_000)

@@ -1,22 +1,17 @@
 /** The real layers over a disk in memory and a scripted peer, in virtual time: what the link does cannot touch the skills. */
 import { Effect, Layer, Redacted, Result } from "effect"
-import { TestClock } from "effect/testing"
 import fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import type { JournalEvent } from "../../src/domain/JournalEvent.ts"
 import { gatewayUrl } from "../../src/domain/GatewayUrl.ts"
-import { Disk } from "../../src/layers/Disk.ts"
-import { diskMemory } from "../../src/layers/DiskMemory.ts"
 import { Gateway } from "../../src/layers/Gateway.ts"
 import { History } from "../../src/layers/History.ts"
-import { assembled, entryOf, type SkillGiven } from "../../src/layers/Holdfast.ts"
-import { Runtime } from "../../src/layers/Runtime.ts"
+import type { SkillGiven } from "../../src/layers/Holdfast.ts"
 import { Session } from "../../src/layers/Session.ts"
 import { effectWork } from "../../src/layers/SkillFunction.ts"
-import { StateStore } from "../../src/layers/StateStore.ts"
 import type { Probe } from "../../src/machines/gateway.ts"
 import type { Mode } from "../../src/machines/guarantees.ts"
-import { journalOf } from "../journal.ts"
+import { makeWorld } from "../../src/testing/World.ts"
 import { scriptedPeer } from "../layers/scriptedPeer.ts"
 import { beginningMs, inVirtualTime, property } from "../property.ts"
 
@@ -41,7 +36,6 @@ const recoveryMaxMs = 120_000
 
 /** What one history left: the journal, and the transcript of the peer. */
 const live = Effect.fnUntraced(function*(history: ReadonlyArray<Happening>) {
-  const disk = diskMemory()
   const peer = yield* scriptedPeer
   let probe: Probe | "never" = { _tag: "Ready" }
   const url = Result.getOrThrow(gatewayUrl("ws://127.0.0.1:3019"))
@@ -49,22 +43,21 @@ const live = Effect.fnUntraced(function*(history: ReadonlyArray<Happening>) {
     History.layer({ session: "agent:main:main" }),
     Layer.succeed(Gateway, { probe: Effect.suspend(() => probe === "never" ? Effect.as(Effect.sleep(2_000), failing("silent")) : Effect.succeed(probe)) })
   ).pipe(Layer.provideMerge(Session.layer({ url, token: Redacted.make("token"), version: "test" })), Layer.provide(peer.dial))
-  const entries = yield* Effect.forEach(skills, (skill) => entryOf(skill, "UTC", true))
   const modes = new Set<Mode>()
 
-  yield* Effect.gen(function*() {
-    const runtime = yield* Runtime
+  return yield* Effect.scoped(Effect.gen(function*() {
+    const world = yield* makeWorld({ skills, link })
+    const { runtime } = world
     const supervisorOf = () => (runtime.actor.getSnapshot().children as Record<string, { getSnapshot(): { status: string } }>)["supervisor"]
-    yield* TestClock.adjust(1)
     const supervisor = supervisorOf()
     runtime.actor.subscribe((snapshot) => {
       if (snapshot.status === "active") assert.strictEqual(supervisorOf(), supervisor, "another supervisor took its place")
     })
-    let leftMs = spanMs - 1
+    let leftMs = spanMs
     for (const { afterMs, what } of history) {
       const stepMs = Math.min(afterMs, leftMs)
       leftMs -= stepMs
-      yield* TestClock.adjust(stepMs)
+      yield* world.pass(stepMs)
       modes.add(yield* runtime.mode)
       switch (what) {
         case "drop":
@@ -99,7 +92,7 @@ const live = Effect.fnUntraced(function*(history: ReadonlyArray<Happening>) {
           probe = { _tag: "Ready" }
       }
     }
-    yield* TestClock.adjust(leftMs)
+    yield* world.pass(leftMs)
     assert.strictEqual(supervisor?.getSnapshot().status, "active")
     assert.strictEqual(supervisorOf(), supervisor)
 
@@ -107,15 +100,13 @@ const live = Effect.fnUntraced(function*(history: ReadonlyArray<Happening>) {
     peer.refuse(undefined)
     probe = { _tag: "Ready" }
     yield* peer.thaw
-    const { outbox } = (yield* StateStore).ledger
+    const { outbox } = world.store.ledger
     for (let waitedMs = 0; (yield* runtime.mode) !== "connected" || outbox.size > 0; waitedMs += 1_000) {
       assert.isBelow(waitedMs, recoveryMaxMs, `still ${yield* runtime.mode}, ${outbox.size} reports waiting`)
-      yield* TestClock.adjust(1_000)
+      yield* world.pass(1_000)
     }
-  }).pipe(Effect.provide(assembled({ state: "/state" }, { entries, problems: [] }, { layer: link, session: "agent:main:main" }).pipe(
-    Layer.provide(Layer.succeed(Disk, disk.disk))
-  )))
-  return { events: journalOf(disk.files()), rows: peer.transcript, modes }
+    return { events: world.events(), rows: peer.transcript, modes }
+  }))
 })
 
 const failing = (reason: "refused" | "silent"): Probe => ({ _tag: "Failing", reason, detail: "", chance: 0.5, distance: "loopback" })

@@ -96,6 +96,32 @@ describe("Outbox", () => {
     assert.strictEqual(world.mode(), "connected")
   }))
 
+  it.effect("does not double a row whose reply took longer than we waited", () => Effect.gen(function*() {
+    const peer = yield* scriptedPeer
+    const kept = memory()
+    const world = yield* linked(peer, kept)
+    yield* pass(1_000)
+    peer.commitAfter(16_500) // It answers pings all the while: the session stays.
+    yield* settle(world.services, run(1))
+    yield* pass(40_000)
+    assert.deepStrictEqual(rows(peer), reports(1))
+    assert.deepStrictEqual(acknowledgements(kept), ["history"])
+  }))
+
+  it.effect("sends nothing again while the history cannot be read", () => Effect.gen(function*() {
+    const peer = yield* scriptedPeer
+    const kept = memory()
+    const world = yield* linked(peer, kept)
+    yield* pass(1_000)
+    peer.loseReplies(1)
+    yield* settle(world.services, run(1))
+    yield* pass(50)
+    peer.refuseCalls("chat.history", { code: "UNAVAILABLE", message: "busy", retryable: true, retryAfterMs: 500 }, 6)
+    yield* pass(20_000)
+    assert.deepStrictEqual(rows(peer), reports(1))
+    assert.deepStrictEqual(acknowledgements(kept), ["history"])
+  }))
+
   it.effect("sends again what a gateway lost with its process", () => Effect.gen(function*() {
     const peer = yield* scriptedPeer
     const kept = memory()

@@ -6,7 +6,7 @@ import { type WebSocket, WebSocketServer } from "ws"
 import { type GatewayUrl, gatewayUrl } from "../../src/domain/GatewayUrl.ts"
 import * as Wire from "../../src/domain/Wire.ts"
 import { Dial } from "../../src/layers/Dial.ts"
-import { CallFailed, Session } from "../../src/layers/Session.ts"
+import { type CallFailed, Session } from "../../src/layers/Session.ts"
 import type { ConnectionEnd } from "../../src/machines/session.ts"
 
 const token = "a-token-nobody-else-has"
@@ -34,7 +34,7 @@ const listening = (server: Server) => Effect.callback<GatewayUrl>((resume) => {
 const greeting = (answer: (request: Wire.Request, socket: WebSocket) => void = () => {}, hello: object = {}) => (socket: WebSocket) => {
   socket.send(Wire.event("connect.challenge", { nonce: "n", ts: 1 }))
   socket.on("message", (data) => {
-    const request = Result.getOrThrow(Wire.parseFrame(String(data))) as Wire.Request
+    const request = Result.getOrThrow(Wire.parseFrame((data as Buffer).toString("utf8"))) as Wire.Request
     if (request.method !== "connect") return answer(request, socket)
     socket.send(Wire.reply(request.id, {
       type: "hello-ok", protocol: 4, server: { version: "t", bootId: "boot-a" }, auth: { scopes: (request.params as Wire.ConnectParams).scopes }, ...hello
@@ -68,7 +68,7 @@ describe("Session", () => {
     const seen: Array<unknown> = []
     const url = yield* serving((socket, headers) => {
       seen.push(headers["origin"], headers["sec-websocket-extensions"])
-      socket.on("message", (data) => seen.push((JSON.parse(String(data)) as Wire.Request).params))
+      socket.on("message", (data) => seen.push((JSON.parse((data as Buffer).toString("utf8")) as Wire.Request).params))
       greeting()(socket)
     })
     const { session, bootId } = yield* connected(url)

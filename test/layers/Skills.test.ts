@@ -206,7 +206,7 @@ describe("the digest", () => {
   it("sees a change in a file that an argument names", async () => {
     const at = skill("a", "run: [node, ./work.sh]")
     const first = await digestOf("a")
-    fs.appendFileSync(path.join(at, "work.sh"), "\n")
+    fs.writeFileSync(path.join(at, "work.sh"), "#!/bin/sh\nfals\n") // As long as before.
     expect(await digestOf("a")).not.toBe(first)
   })
 })

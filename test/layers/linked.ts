@@ -1,8 +1,9 @@
 /** The whole link over a scripted peer and a store in memory, in the runtime's own machine. Skills are left out. */
 import { type Context, Effect, Layer, Redacted, Result } from "effect"
 import { TestClock } from "effect/testing"
-import { gatewayUrl } from "../../src/domain/GatewayUrl.ts"
+import { type GatewayUrl, gatewayUrl } from "../../src/domain/GatewayUrl.ts"
 import { fromEffect, runMachine } from "../../src/layers/actor.ts"
+import type { Dial } from "../../src/layers/Dial.ts"
 import { Gateway, bind as bindGateway } from "../../src/layers/Gateway.ts"
 import { History } from "../../src/layers/History.ts"
 import { Outbox, bind as bindOutbox } from "../../src/layers/Outbox.ts"
@@ -15,14 +16,20 @@ import type { Peer } from "./scriptedPeer.ts"
 
 export const mainSession = "agent:main:main"
 
-/** Everything above the peer: one start of the runtime, gone with the scope. */
-export const linked = Effect.fnUntraced(function*(peer: Peer, kept: Memory) {
-  const url = Result.getOrThrow(gatewayUrl("ws://localhost:3019"))
+/** Everything above the peer: one start of the runtime, gone with the scope. The gateway's HTTP is always ready. */
+export const linked = (peer: Peer, kept: Memory) => linkedOver(
+  Layer.merge(peer.dial, Layer.succeed(Gateway, { probe: Effect.succeed<Probe>({ _tag: "Ready" }) })),
+  kept, Result.getOrThrow(gatewayUrl("ws://localhost:3019")), Redacted.make("secret-token")
+)
+
+/** The same over any way to dial and to ask. */
+export const linkedOver = Effect.fnUntraced(function*(
+  below: Layer.Layer<Dial | Gateway>, kept: Memory, url: GatewayUrl, token: Redacted.Redacted
+) {
   const services = yield* Layer.build(Outbox.layer.pipe(
     Layer.provideMerge(History.layer({ session: mainSession })),
-    Layer.provideMerge(Session.layer({ url, token: Redacted.make("secret-token"), version: "0.0.0" })),
-    Layer.provideMerge(Layer.mergeAll(memoryStore(kept), Layer.succeed(Gateway, { probe: Effect.succeed<Probe>({ _tag: "Ready" }) }))),
-    Layer.provide(peer.dial)
+    Layer.provideMerge(Session.layer({ url, token, version: "0.0.0" })),
+    Layer.provideMerge(Layer.merge(memoryStore(kept), below))
   ))
   const [session, gateway, outbox] = yield* Effect.provide(Effect.all([bindSession, bindGateway, bindOutbox]), services)
   const { actor } = yield* runMachine(runtimeMachine.provide({

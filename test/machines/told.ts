@@ -18,13 +18,13 @@ export const tellingParent = Effect.fnUntraced(function*(child: AnyStateMachine,
       on: {
         "*": {
           actions: assign(({ event }) => {
-            told.push({ ...(event as AnyEventObject), atMs: clock.currentTimeMillisUnsafe() })
+            told.push({ ...event, atMs: clock.currentTimeMillisUnsafe() })
             return {}
           })
         }
       }
     }),
-    { input: undefined as never }
+    { input: undefined }
   )
   const ref = () => (actor.getSnapshot() as { children: Record<string, any> }).children["child"]
   return {
@@ -35,7 +35,3 @@ export const tellingParent = Effect.fnUntraced(function*(child: AnyStateMachine,
     value: (): unknown => ref().getSnapshot().value
   }
 })
-
-/** Every configuration that can be entered when every guard may say either. */
-export const values = (snapshots: Iterable<{ readonly value: unknown }>): Set<string> =>
-  new Set([...snapshots].map(({ value }) => JSON.stringify(value)))

@@ -82,6 +82,13 @@ describe("catch-up", () => {
       missed: [{ slot: 1_000, count: 1 }]
     })
   })
+  it("none: where slots come faster than they are listed, those not listed count as late", () => {
+    const slots = Array.from({ length: 20 }, (_, i) => (i + 1) * 100)
+    const { run, coalesced, missed } = decide(slots, 2_000, "none")
+    expect(run).toEqual([2_000])
+    expect(coalesced).toMatchObject([{ slot: 1_100, through: 1_900, count: 9 }])
+    expect(missed).toMatchObject([{ slot: 100, through: 1_000, count: 10 }])
+  })
   it("decides nothing where nothing is owed", () => {
     expect(decide([], 0, "latest")).toMatchObject({ run: [], coalesced: [], missed: [] })
   })

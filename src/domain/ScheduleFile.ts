@@ -1,0 +1,84 @@
+/** What stands under `schedule`, in a SKILL.md or in the config, and how it becomes a schedule. */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { parseDuration } from "./durations.ts"
+import { ScheduleInvalid, shown } from "./Errors.ts"
+import type { Path } from "./fields.ts"
+import { parseCron, type Schedule } from "./Schedule.ts"
+
+/** When a skill is due: exactly one of `cron`, `every`, `at`. What they say is read by `readSchedule`. */
+export const ScheduleSettings = Schema.Struct({
+  cron: Schema.optionalKey(Schema.String.annotate({ description: "five cron fields, or six with seconds first" })),
+  timezone: Schema.optionalKey(Schema.String.annotate({ description: "of cron: an IANA zone; else the config's, else the machine's" })),
+  every: Schema.optionalKey(Schema.String.annotate({ description: "1 second to 366 days" })),
+  anchor: Schema.optionalKey(Schema.String.annotate({ description: "of every: an instant the grid passes through; else the Unix epoch" })),
+  at: Schema.optionalKey(Schema.String.annotate({ description: "one instant, ISO 8601 with Z or an offset" }))
+})
+
+/** Where a setting stands, for messages: `/skills/a/SKILL.md:5`. */
+export type Where = (path: Path) => string
+
+/** Reads `schedule`. Errors: SCHEDULE_KIND, INTERVAL_SYNTAX, INTERVAL_RANGE, DATE_INVALID, and those of `parseCron`. */
+export const readSchedule = (
+  { cron, timezone, every, anchor, at }: typeof ScheduleSettings.Type,
+  zone: string,
+  where: Where
+): Result.Result<Schedule, ScheduleInvalid> => {
+  const refuse = (code: string, key: string, got: string, want: string, fix: string) =>
+    Result.fail(new ScheduleInvalid({ code, where: where(["schedule", key]), got: shown(got), want, fix }))
+  const kinds = Object.entries({ cron, every, at }).flatMap(([key, value]) => (value === undefined ? [] : [key]))
+  if (kinds.length !== 1) {
+    return refuse(
+      "SCHEDULE_KIND",
+      kinds[1] ?? "",
+      kinds.length === 0 ? "none of them" : kinds.join(" and "),
+      "one of cron, every, at",
+      "keep one of them"
+    )
+  }
+  if (timezone !== undefined && cron === undefined)
+    return refuse("SCHEDULE_KIND", "timezone", "timezone without cron", "timezone with cron only", "remove timezone")
+  if (anchor !== undefined && every === undefined)
+    return refuse("SCHEDULE_KIND", "anchor", "anchor without every", "anchor with every only", "remove anchor")
+  if (cron !== undefined) return parseCron(cron, timezone ?? zone, where(["schedule", "cron"]))
+
+  const instant = anchor ?? at
+  const atMs = instant === undefined ? 0 : readInstant(instant)
+  if (atMs === undefined) {
+    return refuse(
+      "DATE_INVALID",
+      anchor === undefined ? "at" : "anchor",
+      instant!,
+      "an instant of 1970 to 9999 with Z or an offset, such as 2026-12-24T18:00:00Z",
+      "correct the date"
+    )
+  }
+  if (every === undefined) return Result.succeed({ _tag: "At", atMs })
+  const everyMs = parseDuration(every)
+  if (everyMs === undefined)
+    return refuse("INTERVAL_SYNTAX", "every", every, `such as "20 seconds" or "1 hour 30 minutes"`, "write a number and a unit")
+  return everyMs >= 1_000 && everyMs <= 366 * dayMs
+    ? Result.succeed({ _tag: "Every", everyMs, anchorMs: atMs })
+    : refuse("INTERVAL_RANGE", "every", every, "1 second to 366 days", "correct the interval")
+}
+
+const dayMs = 86_400_000
+/** An instant of 1970 to 9999, for a date that exists; nothing else. */
+const readInstant = (text: string): number | undefined => {
+  const found = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?(?:[Zz]|([+-])(\d\d):?(\d\d))$/.exec(text.trim())
+  if (found === null) return undefined
+  const [year, month, day, hour, minute, second] = found.slice(1, 7).map((part) => Number(part ?? 0)) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number
+  ]
+  const milliseconds = Number((found[7] ?? "0").padEnd(3, "0"))
+  const offsetMs = (found[8] === "-" ? -1 : 1) * (Number(found[9] ?? 0) * 60 + Number(found[10] ?? 0)) * 60_000
+  const local = Date.UTC(year, month - 1, day, hour, minute, second, milliseconds)
+  const same = new Date(local).toISOString().startsWith(`${found[1]}-${found[2]}-${found[3]}T${found[4]}:${found[5]}`)
+  const atMs = local - offsetMs
+  return same && second < 60 && atMs >= 0 && atMs < Date.UTC(10_000, 0, 1) && Math.abs(offsetMs) <= 14 * 3_600_000 ? atMs : undefined
+}

@@ -1,0 +1,70 @@
+/**
+ * A whole runtime in virtual time: the real layers over a disk in memory, with the link scripted or left out.
+ *
+ * Run it under Effect's `TestClock`. Nothing in it waits for real time, so a day passes in the time that its events take.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as TestClock from "effect/testing/TestClock"
+import type * as Context from "effect/Context"
+import type { LockHeld, ScheduleInvalid, SkillInvalid, StateUnusable, StorageFailed } from "../domain/Errors.ts"
+import type { JournalEvent } from "../domain/JournalEvent.ts"
+import { Disk } from "../layers/Disk.ts"
+import { type DiskMemory, diskMemory } from "../layers/DiskMemory.ts"
+import { assembled, entryOf, type Link, mainSession, type Services, type SkillGiven } from "../layers/Holdfast.ts"
+import { Runtime } from "../layers/Runtime.ts"
+import { StateStore } from "../layers/StateStore.ts"
+import { Supervisor } from "../layers/Supervisor.ts"
+import { readJournal } from "./checkers/journal.ts"
+
+export interface WorldOptions {
+  readonly skills: ReadonlyArray<SkillGiven>
+  /** What reaches the gateway; without it the mode is `standalone`. */
+  readonly link?: Link
+  /** A disk from an earlier world, to start where that one was. */
+  readonly disk?: DiskMemory
+  readonly hold?: boolean
+}
+
+export interface World {
+  readonly runtime: Runtime["Service"]
+  readonly supervisor: Supervisor["Service"]
+  readonly store: StateStore["Service"]
+  readonly disk: DiskMemory
+  /** Everything that the layers offer, for what is not here. */
+  readonly services: Context.Context<Services>
+  /** Lets virtual time pass. */
+  readonly pass: (milliseconds: number) => Effect.Effect<void>
+  /** The journal so far, as its lines say it. */
+  readonly events: () => ReadonlyArray<JournalEvent>
+}
+
+export const stateDirectory = "/state"
+
+/** Starts a world; closing the scope ends it as a stop would. */
+export const makeWorld = Effect.fn("World.make")(function*(
+  { skills, link, disk = diskMemory(), hold = false }: WorldOptions
+): Effect.fn.Return<World, SkillInvalid | ScheduleInvalid | StateUnusable | LockHeld | StorageFailed, Scope.Scope> {
+  const entries = yield* Effect.forEach(skills, (skill) => entryOf(skill, "UTC", link !== undefined))
+  const services = yield* Layer.build(
+    assembled({ state: stateDirectory, hold }, { entries, problems: [] }, link === undefined ? undefined : { layer: link, session: mainSession })
+      .pipe(Layer.provide(Layer.succeed(Disk, disk.disk)))
+  )
+  const [runtime, supervisor, store] = yield* Effect.all([Runtime, Supervisor, StateStore]).pipe(Effect.provideContext(services))
+  const pass = (milliseconds: number) => TestClock.adjust(milliseconds)
+  yield* runtime.started
+  return { runtime, supervisor, store, disk, services, pass, events: () => journalOf(disk) }
+})
+
+/** What a crash leaves: the disk as it is now, for another world. Nothing of the old one is told. */
+export const afterCrash = ({ disk }: Pick<World, "disk">): DiskMemory => {
+  const copy = diskMemory()
+  for (const [path, content] of disk.files()) copy.put(path, content)
+  return copy
+}
+
+const journalOf = (disk: DiskMemory): ReadonlyArray<JournalEvent> => {
+  const segments = [...disk.files()].filter(([path]) => path.startsWith(`${stateDirectory}/journal/`)).sort(([a], [b]) => a < b ? -1 : 1)
+  return readJournal(segments.map(([, content]) => content)).events
+}
