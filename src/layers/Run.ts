@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import { join } from "node:path"
+import type { RunId } from "../domain/Run.ts"
 import type { AttemptEnd, AttemptFacts, ProcessIdentity } from "../domain/Attempt.ts"
 import type { StorageFailed } from "../domain/Errors.ts"
 import type { RunRecord } from "../domain/Ledger.ts"
@@ -24,34 +25,35 @@ import { stepsOf } from "./Steps.ts"
 export class Run extends Context.Service<Run, {
   /** The machine of this skill's runs, every port plugged. */
   readonly bind: (entry: SkillEntry) => ReturnType<typeof bind>
-  /** How many attempts are under way. */
-  readonly underWay: Effect.Effect<number>
-  /** Returns once no attempt is under way. */
+  /** Returns once no run is under way. */
   readonly awaitIdle: Effect.Effect<void>
 }>()("holdfast/layers/Run") {
   /** `session` is where reports go unless a skill says otherwise; without one nothing is reported. */
   static readonly layer = (options: { readonly session: string | undefined }) =>
     Layer.effect(Run, Effect.gen(function*() {
       const idle = yield* Latch.make(true)
-      let underWay = 0
-      const counted = <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-        Effect.acquireUseRelease(
-          Effect.sync(() => {
-            underWay += 1
-            idle.closeUnsafe()
-          }),
-          () => work,
-          () => Effect.sync(() => {
-            underWay -= 1
-            if (underWay === 0) idle.openUnsafe()
-          })
-        )
+      const runs = new Set<RunId>()
+      const underWay: UnderWay = {
+        begin: (run) => {
+          runs.add(run)
+          idle.closeUnsafe()
+        },
+        end: (run) => {
+          runs.delete(run)
+          if (runs.size === 0) idle.openUnsafe()
+        }
+      }
       return Run.of({
-        bind: (entry) => bind(entry, counted, options.session),
-        underWay: Effect.sync(() => underWay),
-        awaitIdle: idle.await
+        bind: (entry) => bind(entry, underWay, options.session),
+        awaitIdle: Effect.asVoid(idle.await)
       })
     }))
+}
+
+/** A run is under way from the start of an attempt until what came of it is on record: to end in between would be to forget it. */
+interface UnderWay {
+  readonly begin: (run: RunId) => void
+  readonly end: (run: RunId) => void
 }
 
 /** How a run that the last runtime left without an outcome goes on. */
@@ -79,17 +81,16 @@ export const fresh = (run: string, definition: SkillDefinition): RunInput => ({
 })
 
 const bind = (
-  entry: SkillEntry,
-  counted: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
-  session: string | undefined
+  entry: SkillEntry, underWay: UnderWay, session: string | undefined
 ) =>
   plug(runMachine, {
     attempt: fromEffect(({ input }: { input: { readonly run: string; readonly attempt: number } }) =>
-      counted(Effect.gen(function*() {
+      Effect.gen(function*() {
         const store = yield* StateStore
+        underWay.begin(input.run)
         yield* store.append({ type: "attempt.started", run: input.run, attempt: input.attempt })
         return yield* perform(entry, factsOf(store, input.run, input.attempt))
-      }))),
+      }).pipe(Effect.onInterrupt(() => Effect.sync(() => underWay.end(input.run))))),
 
     recordFailure: fromEffect(({ input }: {
       input: { readonly run: string; readonly attempt: number; readonly reason: string; readonly backoffMs: number }
@@ -98,7 +99,7 @@ const bind = (
         const { run, attempt, reason, backoffMs } = input
         const retryAtMs = (yield* Clock.currentTimeMillis) + backoffMs
         yield* StateStore.use((store) => store.append({ type: "attempt.failed", run, attempt, reason, retryAtMs }))
-      })),
+      }).pipe(Effect.ensuring(Effect.sync(() => underWay.end(input.run))))),
 
     settle: fromEffect(({ input }: { input: { readonly run: string; readonly settlement: Settlement } }) =>
       Effect.gen(function*() {
@@ -115,7 +116,7 @@ const bind = (
           ...settled,
           report: told ? { session: definition.report.session ?? session, text: reportText(settled, summary) } : null
         })
-      }))
+      }).pipe(Effect.ensuring(Effect.sync(() => underWay.end(input.run)))))
   })
 
 const factsOf = (store: StateStore["Service"], run: string, attempt: number): AttemptFacts => {

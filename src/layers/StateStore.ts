@@ -130,7 +130,7 @@ const stamp = (event: NewEvent, now: number): JournalEvent => Object.assign({ ty
 
 /** Every name that this version puts into a state directory. */
 const known: ReadonlySet<string> = new Set([
-  "journal", "skills", "status.json", "runs", "damaged", "lock", "owner.json", "control.sock", "history", ".DS_Store"
+  "journal", "skills", "status.json", "runs", "damaged", "lock", "owner.json", "control.sock", "history.json", "demo", ".DS_Store"
 ])
 
 /** Refuses what cannot be a state directory, and what is somebody else's. */

@@ -53,6 +53,8 @@ export const checkRuns = (events: ReadonlyArray<JournalEvent>): ReadonlyArray<Vi
       case "run.settled":
         run.settled = true
         break
+      default:
+        break
     }
   }
   return violations

@@ -82,6 +82,8 @@ const readSlots = (events: ReadonlyArray<JournalEvent>): ReadonlyMap<string, Ski
       case "slot.settled":
         note(of(event.skill), event.skill, event.slot, event.through, event.count, event.verdict)
         break
+      default:
+        break
     }
   }
   return skills

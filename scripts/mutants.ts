@@ -1,0 +1,157 @@
+/**
+ * Breaks the promises of the design on purpose, one at a time, and says which tests notice: `npm run mutants [-- NAME ...]`.
+ *
+ * Each mutant is made in a copy of the tree under the temporary folder and judged by the tests named beside it. One that
+ * survives ends the command with 1, and so does one whose place in the code is no longer there.
+ */
+import { spawnSync } from "node:child_process"
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { tmpdir } from "node:os"
+import { dirname, join, resolve } from "node:path"
+
+interface Mutant {
+  readonly name: string
+  readonly edits: ReadonlyArray<{ readonly file: string; readonly find: string; readonly put: string }>
+  readonly tests: ReadonlyArray<string>
+}
+
+const supervisorInvoke = `      invoke: {
+        id: "supervisor",
+        src: "supervisor",
+        onError: { target: "failed", actions: { type: "noteFailure", params: ({ event }) => String(event.error) } }
+      },
+`
+const walk = ["test/machines/runtime.test.ts"]
+const histories = ["test/failures/link-history.test.ts"]
+
+const mutants: ReadonlyArray<Mutant> = [
+  {
+    name: "the supervisor is invoked below a mode of the link",
+    edits: [
+      { file: "src/machines/runtime.ts", find: supervisorInvoke, put: "" },
+      {
+        file: "src/machines/runtime.ts",
+        find: `              meta: promise("connected"),\n`,
+        put: `              meta: promise("connected"),\n              invoke: { id: "supervisor", src: "supervisor" },\n`
+      }
+    ],
+    tests: walk
+  },
+  {
+    name: "a lost gateway enters operating anew",
+    edits: [{
+      file: "src/machines/runtime.ts",
+      find: `            "gateway.lost": { actions: {`,
+      put: `            "gateway.lost": { target: "#runtime.operating", reenter: true, actions: {`
+    }],
+    tests: walk
+  },
+  {
+    name: "the skills' scope is the session's",
+    edits: [{
+      file: "src/layers/Runtime.ts",
+      find: `supervisor: fromEffect(({ self }) => supervisor.work(self)),`,
+      put: `supervisor: fromEffect(({ self }) => Effect.forever(Effect.scoped(Effect.raceFirst(supervisor.work(self), session.changes.pipe(
+      Stream.dropWhile((state) => state._tag === "NotConnected"), Stream.filter((state) => state._tag === "NotConnected"), Stream.runHead
+    ))))),`
+    }, {
+      file: "src/layers/Runtime.ts",
+      find: `  const run = yield* Run\n`,
+      put: `  const run = yield* Run\n  const session = yield* SessionLayer.Session\n`
+    }],
+    tests: histories
+  },
+  {
+    name: "the gateway is asked between slot and record",
+    edits: [{
+      file: "src/layers/Skill.ts",
+      find: `  const claims = yield* Claims\n`,
+      put: `  const claims = yield* Claims\n  yield* Effect.ignore(Effect.flatMap(Session, (session) => session.call("health", {})))\n`
+    }, {
+      file: "src/layers/Skill.ts",
+      find: `import { Claims } from "./Claims.ts"\n`,
+      put: `import { Claims } from "./Claims.ts"\nimport { Session } from "./Session.ts"\n`
+    }],
+    tests: histories
+  },
+  {
+    name: "the status file is written before the run is settled",
+    edits: [{
+      file: "src/layers/Run.ts",
+      find: `        yield* store.append({\n          ...settled,`,
+      put: `        yield* store.view(\`skills/status/\${definition.name}.txt\`, "status=success,timestamp=now\\n")\n        yield* store.append({\n          ...settled,`
+    }],
+    tests: ["test/layers/Skill.test.ts", "test/layers/Run.test.ts"]
+  },
+  {
+    name: "a report is sent again without reading the transcript",
+    edits: [{ file: "src/layers/Outbox.ts", find: `return { _tag: "Ambiguous", run }\n    yield* Effect.sleep`, put: `yield* Effect.void\n    yield* Effect.sleep` }],
+    tests: ["test/layers/Outbox.test.ts", ...histories]
+  },
+  {
+    name: "the transcript is read once instead of twice",
+    edits: [{
+      file: "src/layers/Outbox.ts",
+      find: `Effect.andThen(Effect.sleep(readingsApartMs), stands)`,
+      put: `Effect.succeed(false)`
+    }],
+    tests: ["test/layers/Outbox.test.ts"]
+  },
+  {
+    name: "an attempt starts before it is on record",
+    edits: [{
+      file: "src/layers/Run.ts",
+      find: `        yield* store.append({ type: "attempt.started", run: input.run, attempt: input.attempt })\n`,
+      put: ""
+    }],
+    tests: ["test/layers/Skill.test.ts"]
+  },
+  {
+    name: "a recorded step is done again",
+    edits: [{ file: "src/layers/Steps.ts", find: `if (known !== undefined && known !== "started")`, put: `if (false as boolean && known !== undefined && known !== "started")` }],
+    tests: ["test/layers/Skill.test.ts"]
+  },
+  {
+    name: "a new skill owes slots from before it was adopted",
+    edits: [{ file: "src/layers/Adoption.ts", find: `, adopted(nowMs)]`, put: `, adopted(0)]` }],
+    tests: ["test/layers/Skill.test.ts"]
+  }
+]
+
+const root = resolve(import.meta.dirname, "..")
+const vitest = join(dirname(createRequire(import.meta.url).resolve("vitest/package.json")), "vitest.mjs")
+const asked = process.argv.slice(2)
+const chosen = mutants.filter(({ name }) => asked.length === 0 || asked.some((words) => name.includes(words)))
+let survivors = 0
+
+for (const { name, edits, tests } of chosen) {
+  const copy = mkdtempSync(join(tmpdir(), "holdfast-mutant-"))
+  try {
+    for (const part of ["src", "test", "skills", "package.json", "tsconfig.json", "vitest.config.ts"]) cpSync(join(root, part), join(copy, part), { recursive: true })
+    symlinkSync(join(root, "node_modules"), join(copy, "node_modules"))
+    const misplaced = edits.find(({ file, find }) => !readFileSync(join(copy, file), "utf8").includes(find))
+    for (const { file, find, put } of edits) {
+      const path = join(copy, file)
+      writeFileSync(path, readFileSync(path, "utf8").replace(find, () => put))
+    }
+    const judged = misplaced === undefined ? spawnSync(process.execPath, [vitest, "run", "--reporter=json", "--outputFile=report.json", ...tests], { cwd: copy, encoding: "utf8" }) : undefined
+    const noticed = judged === undefined ? [] : failures(join(copy, "report.json"))
+    if (noticed.length === 0) survivors += 1
+    const verdict = misplaced !== undefined ? `MISPLACED in ${misplaced.file}` : noticed.length > 0 ? "caught" : "SURVIVED"
+    console.log(`${verdict.padEnd(9)} ${name}`)
+    for (const test of noticed.slice(0, 3)) console.log(`          by: ${test}`)
+  } finally {
+    rmSync(copy, { recursive: true, force: true })
+  }
+}
+console.log(`\n${chosen.length - survivors} of ${chosen.length} mutants caught`)
+process.exitCode = survivors === 0 ? 0 : 1
+
+/** The names of the tests that failed; a file that did not even load has noticed nothing. */
+function failures(report: string): ReadonlyArray<string> {
+  const { testResults } = JSON.parse(readFileSync(report, "utf8")) as {
+    readonly testResults: ReadonlyArray<{ readonly assertionResults: ReadonlyArray<{ readonly status: string; readonly fullName: string }> }>
+  }
+  return testResults.flatMap(({ assertionResults }) => assertionResults.filter(({ status }) => status === "failed").map(({ fullName }) => fullName))
+}
