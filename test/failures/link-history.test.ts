@@ -12,7 +12,7 @@ import { effectWork } from "../../src/layers/SkillFunction.ts"
 import type { Probe } from "../../src/machines/gateway.ts"
 import type { Mode } from "../../src/machines/guarantees.ts"
 import { makeWorld } from "../../src/testing/World.ts"
-import { scriptedPeer } from "../layers/scriptedPeer.ts"
+import { scriptedPeer } from "../../src/testing/ScriptedPeer.ts"
 import { beginningMs, inVirtualTime, property } from "../property.ts"
 
 const skills: ReadonlyArray<SkillGiven> = [

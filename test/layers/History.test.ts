@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { historyView } from "../../src/layers/History.ts"
 import { linked, mainSession, pass } from "./linked.ts"
 import { type Memory, memory } from "./memoryStore.ts"
-import { type Peer, scriptedPeer } from "./scriptedPeer.ts"
+import { type Peer, scriptedPeer } from "../../src/testing/ScriptedPeer.ts"
 
 const view = (kept: Memory) => JSON.parse(kept.views.get(historyView) ?? "null") as {
   readonly session: string

@@ -4,7 +4,7 @@ import fc from "fast-check"
 import { isReportOf, label } from "../../src/domain/Outbox.ts"
 import { linked, mainSession, pass, settle } from "./linked.ts"
 import { type Memory, memory } from "./memoryStore.ts"
-import { type Peer, scriptedPeer } from "./scriptedPeer.ts"
+import { type Peer, scriptedPeer } from "../../src/testing/ScriptedPeer.ts"
 
 const run = (n: number) => `skill-${n}@20261122T060000Z`
 const rows = (peer: Peer) => peer.transcript.map(({ text }) => text.split("\n\n")[1])

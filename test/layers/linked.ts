@@ -12,7 +12,7 @@ import { StateStore } from "../../src/layers/StateStore.ts"
 import type { Probe } from "../../src/machines/gateway.ts"
 import { linkOf, runtimeMachine } from "../../src/machines/runtime.ts"
 import { type Memory, memoryStore } from "./memoryStore.ts"
-import type { Peer } from "./scriptedPeer.ts"
+import type { Peer } from "../../src/testing/ScriptedPeer.ts"
 
 export const mainSession = "agent:main:main"
 

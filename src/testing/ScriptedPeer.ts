@@ -5,10 +5,17 @@
  * commits its row only later, freezes with frames in hand and commits them after it thaws, dies between commit and reply,
  * and comes back as another boot. Nothing here asserts anything: tests look at `transcript` and `calls`.
  */
-import { Cause, Clock, Effect, Latch, Layer, Queue, Result, type Scope } from "effect"
-import { Dial, type Line, type LineEnd } from "../../src/layers/Dial.ts"
-import type { LostReason } from "../../src/machines/session.ts"
-import * as Wire from "../../src/domain/Wire.ts"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import { Dial, type Line, type LineEnd } from "../layers/Dial.ts"
+import type { LostReason } from "../machines/session.ts"
+import * as Wire from "../domain/Wire.ts"
 
 /** A row of a transcript, as it was committed. */
 export interface Row {

@@ -1,0 +1,21 @@
+/** Every command there is. A file is loaded only when its command is asked for, so that `status` does not pay for the runtime. */
+import type { AnyCommand } from "./command.ts"
+
+export interface Listed {
+  /** As it is typed, groups with a space: `skills check`. */
+  readonly name: string
+  /** Half a sentence for the list. */
+  readonly summary: string
+  readonly load: () => Promise<{ readonly command: AnyCommand }>
+}
+
+export const commands: ReadonlyArray<Listed> = [
+  { name: "up", summary: "run the skills; --demo to try it with a gateway of its own", load: () => import("./up.ts") },
+  { name: "status", summary: "what the runtime is doing and what that promises, also while it is down", load: () => import("./status.ts") },
+  { name: "runs", summary: "the latest runs and what they came to", load: () => import("./runs.ts") },
+  { name: "trigger", summary: "run a skill now", load: () => import("./trigger.ts") },
+  { name: "release", summary: "open a runtime that was started with --hold", load: () => import("./release.ts") },
+  { name: "skills check", summary: "read skill files and say what is wrong with them", load: () => import("./skillsCheck.ts") },
+  { name: "gateway", summary: "the embedded gateway alone, to try things on", load: () => import("./gateway.ts") },
+  { name: "drill", summary: "break a gateway on purpose and watch the skills go on", load: () => import("./drill.ts") }
+]

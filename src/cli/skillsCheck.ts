@@ -1,0 +1,108 @@
+/** `holdfast skills check`: reads skills as the runtime would, and says what each comes to and what is wrong. */
+import * as NodeFileSystem from "@effect/platform-node-shared/NodeFileSystem"
+import * as NodePath from "@effect/platform-node-shared/NodePath"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { showDuration } from "../domain/durations.ts"
+import { explain, shown } from "../domain/Errors.ts"
+import { iso } from "../domain/Run.ts"
+import { next, type Schedule } from "../domain/Schedule.ts"
+import type { SkillDefinition } from "../domain/Skill.ts"
+import { type LoadedSkills, Skills } from "../layers/Skills.ts"
+import { defineCommand, exit, shared } from "./command.ts"
+import { loadConfig } from "./config.ts"
+import type { Out } from "./output.ts"
+import { configFile } from "./place.ts"
+import { UsageInvalid } from "./usage.ts"
+
+export const command = defineCommand({
+  about: "Reads every skill in these folders (default: the config's), with the config's overrides, and shows its settings, its next three slots, and every "
+    + "problem: where, what was found, what is wanted, and how to mend it. Leaves with 0 when there is none, else with 78. Runs nothing.",
+  words: { usage: "[DIR ...]", min: 0, max: 64 },
+  flags: { config: shared.config },
+  examples: [
+    ["holdfast skills check ./skills", "a folder of skills"],
+    ["holdfast skills check", "those of holdfast.config.json"],
+    ["holdfast skills check ./skills --json | jq .problems", "for programs"]
+  ],
+  run: ({ flags, words, out }) => Effect.gen(function*() {
+    const config = yield* loadConfig(configFile(flags.config))
+    const folders = words.length > 0 ? words : config.skillsFolders
+    if (folders.length === 0) return yield* Effect.fail(nothingToCheck)
+    const loaded = yield* Skills.use((skills) => skills.load(folders, config.overrides, {
+      zone: config.zone, report: config.report, env: config.env,
+      gateway: config.file === undefined || config.gateway !== undefined // Without a config nothing says that there is none.
+    })).pipe(Effect.provide(Skills.layer.pipe(Layer.provide([NodeFileSystem.layer, NodePath.layer]))))
+    if (out.json) out.value(asValue(loaded, Date.now()))
+    else describe(loaded, out, Date.now())
+    return loaded.problems.length === 0 ? exit.ok : exit.config
+  })
+})
+
+const nothingToCheck = new UsageInvalid({
+  code: "WORDS", where: "holdfast skills check", got: "no folder, and none in a config", want: "DIR", fix: "name the folder that holds the skills' folders"
+})
+
+const asValue = ({ skills, passive, problems }: LoadedSkills, nowMs: number) => ({
+  skills: skills.map((skill) => ({ ...skill, next: nextSlots(skill.schedule, nowMs).map(iso) })),
+  passive,
+  problems: problems.map(({ code, where, got, want, fix }) => ({ code, where, got, want, fix }))
+})
+
+const describe = ({ skills, passive, problems }: LoadedSkills, out: Out, nowMs: number): void => {
+  const { paint } = out
+  for (const skill of skills) {
+    out.line(`${paint.green("ok")}  ${paint.bold(skill.name)}  ${shown(skill.description)}`)
+    out.line(`    schedule  ${scheduleText(skill.schedule)}`)
+    out.line(`    next      ${nextSlots(skill.schedule, nowMs).map(iso).join("  ") || "none"}`)
+    for (const [key, text] of settings(skill)) out.line(paint.dim(`    ${key.padEnd(8)}  ${text}`))
+  }
+  for (const { name, description } of passive) out.line(`${paint.dim("--")}  ${name}  ${paint.dim(`no settings of ours, so it is never run: ${shown(description)}`)}`)
+  for (const problem of problems) out.line(`${paint.red("!!")}  ${explain(problem)}`)
+  out.line(`${skills.length} good, ${passive.length} without settings, ${problems.length === 0 ? "no problems" : paint.red(`${problems.length} problems`)}`)
+}
+
+const nextSlots = (schedule: Schedule | undefined, nowMs: number): ReadonlyArray<number> => {
+  const slots: Array<number> = []
+  for (let at = nowMs; schedule !== undefined && slots.length < 3;) {
+    const slot = next(schedule, at)
+    if (slot === undefined) break
+    slots.push(slot)
+    at = slot
+  }
+  return slots
+}
+
+const scheduleText = (schedule: Schedule | undefined): string => {
+  switch (schedule?._tag) {
+    case undefined:
+      return "none: only when triggered"
+    case "Cron":
+      return `cron ${schedule.expression} (${schedule.zone})`
+    case "Every":
+      return `every ${showDuration(schedule.everyMs)}`
+    case "At":
+      return `once at ${iso(schedule.atMs)}`
+  }
+}
+
+const settings = (skill: SkillDefinition): ReadonlyArray<readonly [string, string]> => [
+  ["work", workText(skill)],
+  ["limits", `timeout ${showDuration(skill.timeoutMs)}, grace ${showDuration(skill.graceMs)}`],
+  ["retry", `${skill.retry.attemptsMax} attempts, ${showDuration(skill.retry.firstMs)} apart and doubling, at most ${showDuration(skill.retry.capMs)}`],
+  ["policies", `catchUp ${skill.catchUp}, overlap ${skill.overlap}, onInterruption ${skill.onInterruption}`],
+  ["needs", skill.needs.join(", ") || "nothing but this machine"],
+  ["report", `${skill.report.when}${skill.report.session === undefined ? "" : ` to ${shown(skill.report.session)}`}`],
+  ...skill.env.length === 0 ? [] : [["env", skill.env.join(", ")] as const]
+]
+
+const workText = ({ work }: SkillDefinition): string => {
+  switch (work._tag) {
+    case "Process":
+      return `run ${work.argv.map(shown).join(" ")}`
+    case "Module":
+      return `module ${shown(work.file)}`
+    case "Function":
+      return "a function given in code"
+  }
+}
