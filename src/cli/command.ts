@@ -46,10 +46,13 @@ export type Flags = Readonly<Record<string, Flag>>
 
 /** The flags as they were given. */
 export type Given<F extends Flags> = {
-  readonly [K in keyof F]: F[K]["type"] extends "switch" ? boolean
-    : F[K]["type"] extends "texts" ? ReadonlyArray<string>
-    : F[K]["type"] extends "number" ? number | undefined
-    : string | undefined
+  readonly [K in keyof F]: F[K]["type"] extends "switch"
+    ? boolean
+    : F[K]["type"] extends "texts"
+      ? ReadonlyArray<string>
+      : F[K]["type"] extends "number"
+        ? number | undefined
+        : string | undefined
 }
 
 export interface Asked<F extends Flags> {
@@ -70,7 +73,7 @@ export interface Command<F extends Flags> {
   readonly run: (asked: Asked<F>) => Effect.Effect<number, Problem>
 }
 
-// oxlint-disable-next-line no-explicit-any -- the table holds commands of every set of flags; the parser gives each its own.
+/** The table holds commands of every set of flags; the parser gives each its own. */
 export type AnyCommand = Command<any>
 
 export const defineCommand = <const F extends Flags>(command: Command<F>): AnyCommand => command

@@ -8,6 +8,9 @@ import { Config, type RuntimeConfig } from "../layers/Config.ts"
 
 /** The config in this file, or with no file what the environment alone says. */
 export const loadConfig = (file: string | undefined): Effect.Effect<RuntimeConfig, ConfigInvalid> =>
-  Effect.provide(Config.use((config) => config.load(file)), configLayer)
+  Effect.provide(
+    Config.use((config) => config.load(file)),
+    configLayer
+  )
 
 const configLayer = Config.layer.pipe(Layer.provide([NodeFileSystem.layer, NodePath.layer]))

@@ -9,6 +9,7 @@ import { EmbeddedGateway } from "../gateway/index.ts"
 import type { HoldfastOptions } from "../layers/Holdfast.ts"
 import { portDefault } from "./gateway.ts"
 import { tokenIn } from "./gatewayToken.ts"
+import { invocation } from "./invocation.ts"
 import { userStateFolder } from "./place.ts"
 import { standing } from "./standing.ts"
 
@@ -22,7 +23,7 @@ export interface Demo {
 export const demoState = (): string => join(userStateFolder(), "holdfast-demo", "state")
 
 /** Starts the gateway, fills the queue, and keeps filling it; all of it ends with the scope. */
-export const startDemo = Effect.fnUntraced(function*(
+export const startDemo = Effect.fnUntraced(function* (
   given: string | undefined
 ): Effect.fn.Return<Demo, ConfigInvalid | ListenFailed | StateUnusable | LockHeld, Scope.Scope> {
   const state = given === undefined ? demoState() : resolve(given)
@@ -31,7 +32,11 @@ export const startDemo = Effect.fnUntraced(function*(
 
   const token = yield* tokenIn(join(files, "gateway", "token"))
   const start = (port: number) => EmbeddedGateway.make({ port, token, directory: join(files, "gateway", "transcripts") })
-  const gateway = yield* Effect.catchIf(start(portDefault), ({ code }) => code === "LISTEN_IN_USE", () => start(0))
+  const gateway = yield* Effect.catchIf(
+    start(portDefault),
+    ({ code }) => code === "LISTEN_IN_USE",
+    () => start(0)
+  )
 
   const posts = join(files, "posts")
   environment({ HOLDFAST_MEMORY_DIR: join(files, "memory"), POSTS_DIR: posts, POSTS_ACCOUNT: "demo", POSTS_ENDPOINT: undefined })
@@ -47,9 +52,10 @@ export const startDemo = Effect.fnUntraced(function*(
       gateway: { url: gateway.url, token }
     },
     notes: [
-      ...gateway.port === portDefault ? [] : [`port ${portDefault} is taken, so the demo's gateway listens on ${gateway.port}`],
+      ...(gateway.port === portDefault ? [] : [`port ${portDefault} is taken, so the demo's gateway listens on ${gateway.port}`]),
       `gateway on ${gateway.url}, transcripts in ${join(files, "gateway", "transcripts")}`,
-      `posts in ${posts} (queue, published), memory in ${join(files, "memory")}`
+      `posts in ${posts} (queue, published), memory in ${join(files, "memory")}`,
+      `see a gateway fail, and what goes on: ${invocation()} drill session-loss`
     ]
   }
 })
@@ -60,11 +66,14 @@ export const shippedSkills = (): string => {
   return existsSync(compiled) ? compiled : fileURLToPath(new URL("../../skills", import.meta.url))
 }
 
-const alone = Effect.fnUntraced(function*(state: string): Effect.fn.Return<void, LockHeld> {
+const alone = Effect.fnUntraced(function* (state: string): Effect.fn.Return<void, LockHeld> {
   const { running, pid, since } = yield* standing(state, Date.now())
   if (running !== true) return
   return yield* new LockHeld({
-    code: "LOCK_HELD", where: state, got: `held by pid ${pid} since ${since}`, want: "no other runtime on this directory",
+    code: "LOCK_HELD",
+    where: state,
+    got: `held by pid ${pid} since ${since}`,
+    want: "no other runtime on this directory",
     fix: `stop it (kill ${pid}), or choose another --state`
   })
 })
@@ -79,9 +88,9 @@ const environment = (values: Readonly<Record<string, string | undefined>>): void
 
 /** A few posts at once, then one every few seconds; never more than the skill can publish in a minute. */
 const feed = (queue: string) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     mkdirSync(queue, { recursive: true, mode: 0o700 })
-    for (let n = 1;; n++) {
+    for (let n = 1; ; n++) {
       if (readdirSync(queue).length < queueMax) put(queue, `${Date.now()}-${n}.md`, `Post ${n}: still here, gateway or not.\n`)
       if (n > postsFirst) yield* Effect.sleep(feedEveryMs)
     }

@@ -12,7 +12,7 @@ import { UsageInvalid } from "./usage.ts"
 
 export const command = defineCommand({
   about: "Starts a runtime with six skills beside an embedded gateway, both in a new temporary folder, takes away what the scenario says, gives it back, "
-    + "and compares the journal, the session's transcript and the skills' own book. Leaves with 0 when nothing was lost, nothing was done "
+    + "and compares the journal, the session's transcript and the skills' own book. Leaves with 0 when nothing was lost, nothing on record was done "
     + "twice and each result is in the session once. Touches nothing of yours; a failed drill keeps its folder and names it.",
   words: { usage: "session-loss|partition|restart|all", min: 1, max: 1 },
   flags: {
@@ -67,7 +67,7 @@ const show = (reports: ReadonlyArray<DrillReport>, out: Out): void => {
     const { scenario, ok, heldFor, trouble, violations, directory } = report
     for (const { skill, reason } of heldFor) out.line(paint.dim(`${scenario}: ${skill} waited: ${shown(reason)}`))
     out.line(ok
-      ? `${scenario}: ${paint.green("held fast")}: nothing lost, nothing twice, each result once and in order`
+      ? `${scenario}: ${paint.green("held fast")}: nothing lost, nothing on record done twice, each result once and in order`
       : `${scenario}: ${paint.red("failed")}: ${failures(report).join("; ")}`)
     for (const line of trouble) out.line(`  ${shown(line)}`)
     for (const { rule, subject, detail } of violations.slice(0, shownMax)) out.line(`  ${rule}  ${shown(subject)}  ${shown(detail)}`)

@@ -25,9 +25,11 @@ export const execute = async (argv: ReadonlyArray<string>): Promise<number> => {
       out.line(usage(listed, command))
       return exit.ok
     }
-    const ended = await Effect.runPromiseExit(command.run({ flags, words, out: makeOut(json) }).pipe(
-      Effect.provideService(Logger.LogToStderr, true) // stdout is for answers.
-    ))
+    const ended = await Effect.runPromiseExit(
+      command.run({ flags, words, out: makeOut(json) }).pipe(
+        Effect.provideService(Logger.LogToStderr, true) // stdout is for answers.
+      )
+    )
     return Exit.isSuccess(ended) ? ended.value : failed(ended.cause, out)
   } catch (thrown) {
     return thrown instanceof UsageInvalid ? failed(Cause.fail(thrown), out) : failed(Cause.die(thrown), out)
@@ -50,12 +52,18 @@ const failed = (cause: Cause.Cause<Problem>, out: Out): number => {
   const error = Option.getOrUndefined(Cause.findErrorOption(cause))
   if (error === undefined) {
     if (Cause.hasInterruptsOnly(cause)) return exit.ok // By a signal: it was asked to.
-    const problem = { code: "DEFECT", where: "holdfast", got: String(Cause.squash(cause)), want: "no defect", fix: "report it with the lines above" }
+    const problem = {
+      code: "DEFECT",
+      where: "holdfast",
+      got: String(Cause.squash(cause)),
+      want: "no defect",
+      fix: "report it with the lines above"
+    }
     if (!out.json) out.note(Cause.pretty(cause))
     out.note(out.json ? JSON.stringify(problem) : explain(problem))
     return exit.defect
   }
   const { code, where, got, want, fix } = error
   out.note(out.json ? JSON.stringify({ code, where, got, want, fix }) : explain(error))
-  return code === "RUNTIME_DOWN" ? exit.unavailable : codes[(error as { readonly _tag?: string })._tag ?? ""] ?? exit.failed
+  return code === "RUNTIME_DOWN" ? exit.unavailable : (codes[(error as { readonly _tag?: string })._tag ?? ""] ?? exit.failed)
 }

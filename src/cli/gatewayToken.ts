@@ -19,11 +19,23 @@ export const tokenIn = (file: string): Effect.Effect<Redacted.Redacted, ConfigIn
       const { mode } = fs.statSync(file)
       return { mode, text: (mode & 0o077) === 0 ? fs.readFileSync(file, "utf8").trim() : "" }
     },
-    catch: (error) => refused("SECRET_MISSING", file, (error as NodeJS.ErrnoException).code ?? "an error", "a file we may write and read", "correct the folder's permissions")
-  }).pipe(Effect.flatMap(({ mode, text }) =>
-    (mode & 0o077) !== 0 ? Effect.fail(refused("CONFIG_PERMISSIONS", file, `mode 0${(mode & 0o777).toString(8)}`, "mode 0600", `chmod 600 ${file}`))
-    : text === "" ? Effect.fail(refused("SECRET_MISSING", file, "an empty file", "the token in one line", "remove the file: a new one is made"))
-    : Effect.succeed(Redacted.make(text))))
+    catch: (error) =>
+      refused(
+        "SECRET_MISSING",
+        file,
+        (error as NodeJS.ErrnoException).code ?? "an error",
+        "a file we may write and read",
+        "correct the folder's permissions"
+      )
+  }).pipe(
+    Effect.flatMap(({ mode, text }) =>
+      (mode & 0o077) !== 0
+        ? Effect.fail(refused("CONFIG_PERMISSIONS", file, `mode 0${(mode & 0o777).toString(8)}`, "mode 0600", `chmod 600 ${file}`))
+        : text === ""
+          ? Effect.fail(refused("SECRET_MISSING", file, "an empty file", "the token in one line", "remove the file: a new one is made"))
+          : Effect.succeed(Redacted.make(text))
+    )
+  )
 
 const refused = (code: string, where: string, got: string, want: string, fix: string) =>
   new ConfigInvalid({ code, where: shown(where), got, want, fix })

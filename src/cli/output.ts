@@ -11,25 +11,36 @@ export interface Out {
   readonly table: (rows: ReadonlyArray<ReadonlyArray<string>>) => void
   /** One line to stderr: what is neither an answer nor an event. */
   readonly note: (text: string) => void
+  /** What stdout's reader has not taken yet, in bytes. */
+  readonly backlog: () => number
   readonly paint: Readonly<Record<Colour, (text: string) => string>>
 }
 
 export type Colour = "bold" | "dim" | "red" | "green" | "yellow"
 
 const codes: Readonly<Record<Colour, readonly [number, number]>> = {
-  bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39], yellow: [33, 39]
+  bold: [1, 22],
+  dim: [2, 22],
+  red: [31, 39],
+  green: [32, 39],
+  yellow: [33, 39]
 }
 
 /** Over this process's stdout and stderr. */
 export const makeOut = (json: boolean): Out => {
-  const line = (text: string): void => { process.stdout.write(`${text}\n`) }
+  const line = (text: string): void => {
+    process.stdout.write(`${text}\n`)
+  }
   return {
     json,
     line,
     value: (value) => line(JSON.stringify(value)),
     table: (rows) => line(columns(rows)),
-    note: (text) => { process.stderr.write(`${text}\n`) },
-    paint: paints(!json && process.stdout.isTTY === true && (process.env["NO_COLOR"] ?? "") === "" && process.env["TERM"] !== "dumb")
+    note: (text) => {
+      process.stderr.write(`${text}\n`)
+    },
+    backlog: () => process.stdout.writableLength,
+    paint: paints(!json && process.stdout.isTTY && (process.env["NO_COLOR"] ?? "") === "" && process.env["TERM"] !== "dumb")
   }
 }
 
@@ -42,13 +53,21 @@ export const surviveClosedPipes = (): void => {
 }
 
 const paints = (coloured: boolean): Out["paint"] =>
-  Object.fromEntries(Object.entries(codes).map(([name, [on, off]]) =>
-    [name, (text: string) => coloured ? `\u001b[${on}m${text}\u001b[${off}m` : text])) as Out["paint"]
+  Object.fromEntries(
+    Object.entries(codes).map(([name, [on, off]]) => [name, (text: string) => (coloured ? `\u001b[${on}m${text}\u001b[${off}m` : text)])
+  ) as Out["paint"]
 
 const columns = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   const widths: Array<number> = []
   for (const row of rows) for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, visible(cell))
-  return rows.map((row) => row.map((cell, i) => i === row.length - 1 ? cell : cell + " ".repeat(widths[i]! - visible(cell))).join("  ").trimEnd()).join("\n")
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => (i === row.length - 1 ? cell : cell + " ".repeat(widths[i]! - visible(cell))))
+        .join("  ")
+        .trimEnd()
+    )
+    .join("\n")
 }
 
 // oxlint-disable-next-line no-control-regex -- colours take no room.

@@ -14,10 +14,25 @@ export const findCommand = (argv: ReadonlyArray<string>): { readonly listed: Lis
   const [first = "", second] = argv
   const group = commands.filter(({ name }) => name.startsWith(`${first} `)).map(({ name }) => name)
   const given = group.length > 0 && second !== undefined && !second.startsWith("-") ? `${first} ${second}` : first
-  const near = group.length > 0 ? nearest(given, group) ?? group[0] : first.length < 2 ? undefined : nearest(first, commands.map(({ name }) => name))
+  const near =
+    group.length > 0
+      ? (nearest(given, group) ?? group[0])
+      : first.length < 2
+        ? undefined
+        : nearest(
+            first,
+            commands.map(({ name }) => name)
+          )
   throw new UsageInvalid({
-    code: "COMMAND_UNKNOWN", where: "holdfast", got: shown(given), want: `one of ${commands.map(({ name }) => name).join(", ")}`,
-    fix: first.startsWith("-") ? "the command comes first, then its flags" : near === undefined ? "holdfast --help lists them" : `did you mean holdfast ${near}?`
+    code: "COMMAND_UNKNOWN",
+    where: "holdfast",
+    got: shown(given),
+    want: `one of ${commands.map(({ name }) => name).join(", ")}`,
+    fix: first.startsWith("-")
+      ? "the command comes first, then its flags"
+      : near === undefined
+        ? "holdfast --help lists them"
+        : `did you mean holdfast ${near}?`
   })
 }
 
@@ -39,7 +54,8 @@ export const parse = (name: string, command: AnyCommand, args: ReadonlyArray<str
     if (token.kind === "positional") words.push(token.value)
     if (token.kind !== "option") continue
     const flag = Object.hasOwn(known, token.name) ? known[token.name] : undefined
-    if (flag === undefined || token.rawName === `-${token.name}` && token.name !== "help") throw unknownFlag(where, token.rawName, Object.keys(known))
+    if (flag === undefined || (token.rawName === `-${token.name}` && token.name !== "help"))
+      throw unknownFlag(where, token.rawName, Object.keys(known))
     const before = given.get(token.name) ?? []
     if (flag.type !== "switch" && flag.type !== "texts" && before.length > 0) {
       throw new UsageInvalid({ code: "FLAG_TWICE", where, got: `${token.rawName} twice`, want: "it once", fix: "keep one of them" })
@@ -50,7 +66,11 @@ export const parse = (name: string, command: AnyCommand, args: ReadonlyArray<str
   const { usage, min, max } = command.words ?? { usage: "nothing", min: 0, max: 0 }
   if (!help && (words.length < min || words.length > max)) {
     throw new UsageInvalid({
-      code: "WORDS", where, got: words.length === 0 ? "nothing beside the flags" : shown(words.join(" ")), want: usage, fix: `holdfast ${name} --help shows how`
+      code: "WORDS",
+      where,
+      got: words.length === 0 ? "nothing beside the flags" : shown(words.join(" ")),
+      want: usage,
+      fix: `holdfast ${name} --help shows how`
     })
   }
   const flags = Object.fromEntries(Object.entries<Flag>(command.flags).map(([key, flag]) => [key, read(where, key, flag, given.get(key))]))
@@ -58,8 +78,12 @@ export const parse = (name: string, command: AnyCommand, args: ReadonlyArray<str
 }
 
 const optionsOf = (flags: Flags) =>
-  Object.fromEntries(Object.entries(flags).map(([name, { type }]) =>
-    [name, { type: type === "switch" ? "boolean" as const : "string" as const, ...name === "help" ? { short: "h" } : {} }]))
+  Object.fromEntries(
+    Object.entries(flags).map(([name, { type }]) => [
+      name,
+      { type: type === "switch" ? ("boolean" as const) : ("string" as const), ...(name === "help" ? { short: "h" } : {}) }
+    ])
+  )
 
 const valueOf = (where: string, raw: string, flag: Flag, value: string | undefined, inline: boolean): string => {
   if (flag.type === "switch") {
@@ -68,7 +92,10 @@ const valueOf = (where: string, raw: string, flag: Flag, value: string | undefin
   }
   if (value !== undefined && value !== "" && (inline || !value.startsWith("-"))) return value
   throw new UsageInvalid({
-    code: "FLAG_VALUE", where, got: value === undefined ? `${raw} alone` : `${raw} ${shown(value)}`, want: `${raw} ${flag.value}`,
+    code: "FLAG_VALUE",
+    where,
+    got: value === undefined ? `${raw} alone` : `${raw} ${shown(value)}`,
+    want: `${raw} ${flag.value}`,
     fix: value?.startsWith("-") ? `if it begins with a dash, write ${raw}=${shown(value)}` : `say which ${flag.value}`
   })
 }
@@ -86,7 +113,11 @@ const read = (where: string, name: string, flag: Flag, given: ReadonlyArray<stri
       const value = /^\d+$/.test(given[0]!) ? Number(given[0]) : Number.NaN
       if (value >= flag.min && value <= flag.max) return value
       throw new UsageInvalid({
-        code: "FLAG_VALUE", where, got: `--${name} ${shown(given[0])}`, want: `a whole number from ${flag.min} to ${flag.max}`, fix: "correct the number"
+        code: "FLAG_VALUE",
+        where,
+        got: `--${name} ${shown(given[0])}`,
+        want: `a whole number from ${flag.min} to ${flag.max}`,
+        fix: "correct the number"
       })
     }
   }
@@ -95,7 +126,10 @@ const read = (where: string, name: string, flag: Flag, given: ReadonlyArray<stri
 const unknownFlag = (where: string, raw: string, known: ReadonlyArray<string>) => {
   const near = raw.startsWith("--") ? nearest(raw.slice(2), known) : undefined // Of one letter everything is near.
   return new UsageInvalid({
-    code: "FLAG_UNKNOWN", where, got: shown(raw), want: known.map((name) => `--${name}`).join(" "),
+    code: "FLAG_UNKNOWN",
+    where,
+    got: shown(raw),
+    want: known.map((name) => `--${name}`).join(" "),
     fix: near === undefined ? `${where} --help says what each does` : `did you mean --${near}?`
   })
 }

@@ -26,7 +26,7 @@ export interface Asking {
 export const configFile = (given: string | undefined): string | undefined => given ?? (existsSync(configName) ? configName : undefined)
 
 /** The state directory that is meant: the flag's, else the config's, else the default one. */
-export const stateDirectory = Effect.fnUntraced(function*({ state, config }: Asking): Effect.fn.Return<string, ConfigInvalid> {
+export const stateDirectory = Effect.fnUntraced(function* ({ state, config }: Asking): Effect.fn.Return<string, ConfigInvalid> {
   if (state !== undefined) return resolve(state)
   const file = configFile(config)
   if (file === undefined) return defaultState()
@@ -35,11 +35,14 @@ export const stateDirectory = Effect.fnUntraced(function*({ state, config }: Ask
 })
 
 /** The same for commands that only read. Fails with STATE_MISSING where no runtime has ever been. */
-export const existingState = Effect.fnUntraced(function*(asking: Asking): Effect.fn.Return<string, ConfigInvalid | StateUnusable> {
+export const existingState = Effect.fnUntraced(function* (asking: Asking): Effect.fn.Return<string, ConfigInvalid | StateUnusable> {
   const directory = yield* stateDirectory(asking)
   if (statSync(directory, { throwIfNoEntry: false }) !== undefined) return directory
   return yield* new StateUnusable({
-    code: "STATE_MISSING", where: shown(directory), got: "no such directory", want: "the state directory of a runtime",
+    code: "STATE_MISSING",
+    where: shown(directory),
+    got: "no such directory",
+    want: "the state directory of a runtime",
     fix: "name it with --state, or start a runtime with holdfast up"
   })
 })

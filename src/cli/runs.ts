@@ -24,31 +24,49 @@ export const command = defineCommand({
     ["holdfast runs daily-memory --limit 5", "of one skill"],
     ["holdfast runs --json | jq .outcome", "one run a line, for programs"]
   ],
-  run: ({ flags, words: [skill], out }) => Effect.gen(function*() {
-    const directory = yield* existingState(flags)
-    const { ledger } = yield* Effect.provide(readState(directory), Disk.layerNode)
-    if (skill !== undefined) yield* known(skill, ledger)
-    const runs = [...ledger.runs.values()].filter((run) => skill === undefined || run.skill === skill)
-      .toSorted((a, b) => b.claimedAtMs - a.claimedAtMs).slice(0, flags.limit ?? limitDefault)
-    if (out.json) for (const run of runs) out.value(runPicture(run))
-    else if (runs.length === 0) out.line(`no runs${skill === undefined ? "" : ` of ${skill}`} yet`)
-    else out.table([["RUN", "STARTED", "OUTCOME", "LATE", "TOOK", "ATTEMPTS", "REASON"].map(out.paint.dim), ...runs.map((run) => row(run, out))])
-    return exit.ok
-  })
+  run: ({ flags, words: [skill], out }) =>
+    Effect.gen(function* () {
+      const directory = yield* existingState(flags)
+      const { ledger } = yield* Effect.provide(readState(directory), Disk.layerNode)
+      if (skill !== undefined) yield* known(skill, ledger)
+      const runs = [...ledger.runs.values()]
+        .filter((run) => skill === undefined || run.skill === skill)
+        .toSorted((a, b) => b.claimedAtMs - a.claimedAtMs)
+        .slice(0, flags.limit ?? limitDefault)
+      if (out.json) for (const run of runs) out.value(runPicture(run))
+      else if (runs.length === 0) out.line(`no runs${skill === undefined ? "" : ` of ${skill}`} yet`)
+      else
+        out.table([
+          ["RUN", "STARTED", "OUTCOME", "LATE", "TOOK", "ATTEMPTS", "REASON"].map(out.paint.dim),
+          ...runs.map((run) => row(run, out))
+        ])
+      return exit.ok
+    })
 })
 
 const known = (skill: string, ledger: Ledger): Effect.Effect<void, Refused> => {
   const names = new Set([...ledger.skills.keys(), ...[...ledger.runs.values()].map((run) => run.skill)])
   if (names.has(skill)) return Effect.void
   const near = nearest(skill, names)
-  return Effect.fail(new Refused({
-    code: "SKILL_UNKNOWN", where: "skill", got: shown(skill), want: "a skill that the journal knows",
-    fix: near === undefined ? "holdfast status lists them" : `did you mean ${near}?`
-  }))
+  return Effect.fail(
+    new Refused({
+      code: "SKILL_UNKNOWN",
+      where: "skill",
+      got: shown(skill),
+      want: "a skill that the journal knows",
+      fix: near === undefined ? "holdfast status lists them" : `did you mean ${near}?`
+    })
+  )
 }
 
 const row = (run: RunRecord, { paint }: Out): ReadonlyArray<string> => {
-  const { outcome, lateMs, durationMs, attempts, reason = "" } = { lateMs: undefined, outcome: undefined, durationMs: undefined, ...runPicture(run) }
+  const {
+    outcome,
+    lateMs,
+    durationMs,
+    attempts,
+    reason = ""
+  } = { lateMs: undefined, outcome: undefined, durationMs: undefined, ...runPicture(run) }
   return [
     run.run,
     run.startedAtMs === undefined ? "-" : clock(run.startedAtMs, Date.now()),

@@ -16,8 +16,10 @@ import { configFile } from "./place.ts"
 import { UsageInvalid } from "./usage.ts"
 
 export const command = defineCommand({
-  about: "Reads every skill in these folders (default: the config's), with the config's overrides, and shows its settings, its next three slots, and every "
-    + "problem: where, what was found, what is wanted, and how to mend it. Leaves with 0 when there is none, else with 78. Runs nothing.",
+  about:
+    "Reads every skill in these folders (default: the config's), with the config's overrides, and shows its settings, " +
+    "its next three slots, and every " +
+    "problem: where, what was found, what is wanted, and how to mend it. Leaves with 0 when there is none, else with 78. Runs nothing.",
   words: { usage: "[DIR ...]", min: 0, max: 64 },
   flags: { config: shared.config },
   examples: [
@@ -25,22 +27,31 @@ export const command = defineCommand({
     ["holdfast skills check", "those of holdfast.config.json"],
     ["holdfast skills check ./skills --json | jq .problems", "for programs"]
   ],
-  run: ({ flags, words, out }) => Effect.gen(function*() {
-    const config = yield* loadConfig(configFile(flags.config))
-    const folders = words.length > 0 ? words : config.skillsFolders
-    if (folders.length === 0) return yield* Effect.fail(nothingToCheck)
-    const loaded = yield* Skills.use((skills) => skills.load(folders, config.overrides, {
-      zone: config.zone, report: config.report, env: config.env,
-      gateway: config.file === undefined || config.gateway !== undefined // Without a config nothing says that there is none.
-    })).pipe(Effect.provide(Skills.layer.pipe(Layer.provide([NodeFileSystem.layer, NodePath.layer]))))
-    if (out.json) out.value(asValue(loaded, Date.now()))
-    else describe(loaded, out, Date.now())
-    return loaded.problems.length === 0 ? exit.ok : exit.config
-  })
+  run: ({ flags, words, out }) =>
+    Effect.gen(function* () {
+      const config = yield* loadConfig(configFile(flags.config))
+      const folders = words.length > 0 ? words : config.skillsFolders
+      if (folders.length === 0) return yield* Effect.fail(nothingToCheck)
+      const loaded = yield* Skills.use((skills) =>
+        skills.load(folders, config.overrides, {
+          zone: config.zone,
+          report: config.report,
+          env: config.env,
+          gateway: config.file === undefined || config.gateway !== undefined // Without a config nothing says that there is none.
+        })
+      ).pipe(Effect.provide(Skills.layer.pipe(Layer.provide([NodeFileSystem.layer, NodePath.layer]))))
+      if (out.json) out.value(asValue(loaded, Date.now()))
+      else describe(loaded, out, Date.now())
+      return loaded.problems.length === 0 ? exit.ok : exit.config
+    })
 })
 
 const nothingToCheck = new UsageInvalid({
-  code: "WORDS", where: "holdfast skills check", got: "no folder, and none in a config", want: "DIR", fix: "name the folder that holds the skills' folders"
+  code: "WORDS",
+  where: "holdfast skills check",
+  got: "no folder, and none in a config",
+  want: "DIR",
+  fix: "name the folder that holds the skills' folders"
 })
 
 const asValue = ({ skills, passive, problems }: LoadedSkills, nowMs: number) => ({
@@ -57,9 +68,13 @@ const describe = ({ skills, passive, problems }: LoadedSkills, out: Out, nowMs: 
     out.line(`    next      ${nextSlots(skill.schedule, nowMs).map(iso).join("  ") || "none"}`)
     for (const [key, text] of settings(skill)) out.line(paint.dim(`    ${key.padEnd(8)}  ${text}`))
   }
-  for (const { name, description } of passive) out.line(`${paint.dim("--")}  ${name}  ${paint.dim(`no settings of ours, so it is never run: ${shown(description)}`)}`)
+  for (const { name, description } of passive)
+    out.line(`${paint.dim("--")}  ${name}  ${paint.dim(`no settings of ours, so it is never run: ${shown(description)}`)}`)
   for (const problem of problems) out.line(`${paint.red("!!")}  ${explain(problem)}`)
-  out.line(`${skills.length} good, ${passive.length} without settings, ${problems.length === 0 ? "no problems" : paint.red(`${problems.length} problems`)}`)
+  out.line(
+    `${skills.length} good, ${passive.length} without settings, ` +
+      (problems.length === 0 ? "no problems" : paint.red(`${problems.length} problems`))
+  )
 }
 
 const nextSlots = (schedule: Schedule | undefined, nowMs: number): ReadonlyArray<number> => {
@@ -89,11 +104,15 @@ const scheduleText = (schedule: Schedule | undefined): string => {
 const settings = (skill: SkillDefinition): ReadonlyArray<readonly [string, string]> => [
   ["work", workText(skill)],
   ["limits", `timeout ${showDuration(skill.timeoutMs)}, grace ${showDuration(skill.graceMs)}`],
-  ["retry", `${skill.retry.attemptsMax} attempts, ${showDuration(skill.retry.firstMs)} apart and doubling, at most ${showDuration(skill.retry.capMs)}`],
+  [
+    "retry",
+    `${skill.retry.attemptsMax} attempts, ${showDuration(skill.retry.firstMs)} apart and doubling, ` +
+      `at most ${showDuration(skill.retry.capMs)}`
+  ],
   ["policies", `catchUp ${skill.catchUp}, overlap ${skill.overlap}, onInterruption ${skill.onInterruption}`],
   ["needs", skill.needs.join(", ") || "nothing but this machine"],
   ["report", `${skill.report.when}${skill.report.session === undefined ? "" : ` to ${shown(skill.report.session)}`}`],
-  ...skill.env.length === 0 ? [] : [["env", skill.env.join(", ")] as const]
+  ...(skill.env.length === 0 ? [] : [["env", skill.env.join(", ")] as const])
 ]
 
 const workText = ({ work }: SkillDefinition): string => {

@@ -21,6 +21,8 @@ export interface Standing {
   readonly why: ReadonlyArray<string>
   /** `unknown` where the owner's process cannot be judged from here, as on another host. */
   readonly running: boolean | "unknown"
+  /** What it is doing now; nothing while it does not run. */
+  readonly mode: string | null
   readonly pid: number | null
   /** Since when it runs; or when it was last heard of. */
   readonly since: string | null
@@ -33,19 +35,26 @@ export interface Standing {
 /** A runtime at work writes its picture at least every 30 s; one that has not for three times that does not work. */
 export const staleAfterMs = 90_000
 
-export const standing = Effect.fnUntraced(function*(state: string, nowMs: number): Effect.fn.Return<Standing> {
+export const standing = Effect.fnUntraced(function* (state: string, nowMs: number): Effect.fn.Return<Standing> {
   const { running, pid, since } = yield* presence(state)
   const read = readPicture(join(state, "status.json"))
   const picture = typeof read === "string" ? undefined : read
+  const fresh = picture !== undefined && picture.pid === pid
   const ageMs = picture === undefined ? undefined : Math.max(0, nowMs - Date.parse(picture.updatedAt))
   const findings = [
-    ...running === true ? [] : [running === false ? critical("the runtime is not running") : unknown("whether the runtime runs cannot be told from this host")],
-    ...typeof read === "string" ? [unknown(read)] : [],
-    ...picture === undefined ? [] : judge(picture, running !== false, ageMs ?? 0)
+    ...(running === true
+      ? []
+      : [running === false ? critical("the runtime is not running") : unknown("whether the runtime runs cannot be told from this host")]),
+    ...(typeof read === "string" && !(running === true && read === neverWritten) ? [unknown(read)] : []),
+    // The picture of the runtime before this one: this one is still reading the journal.
+    ...(running === true && !fresh && (picture !== undefined || read === neverWritten) ? [starting(nowMs - Date.parse(since))] : []),
+    ...(picture === undefined ? [] : judge(picture, running !== false && (fresh || running === "unknown"), ageMs ?? 0))
   ]
   const worst = order.find((health) => findings.some((finding) => finding.health === health)) ?? "ok"
   return {
-    state, running,
+    state,
+    running,
+    mode: running !== true ? null : fresh ? picture.mode : "starting",
     health: worst,
     why: order.flatMap((health) => findings.filter((finding) => finding.health === health).map(({ text }) => text)),
     pid: pid ?? null,
@@ -64,9 +73,13 @@ interface Finding {
 const critical = (text: string): Finding => ({ health: "critical", text })
 const warning = (text: string): Finding => ({ health: "warning", text })
 const unknown = (text: string): Finding => ({ health: "unknown", text })
+const starting = (ms: number): Finding =>
+  ms > staleAfterMs
+    ? critical(`it began ${Math.round(ms / 1_000)} s ago and has written no status.json yet`)
+    : warning("it is starting: reading the state directory")
 
 /** Whether the process that says it holds the directory is that process still: its number alone may be another's by now. */
-const presence = Effect.fnUntraced(function*(state: string) {
+const presence = Effect.fnUntraced(function* (state: string) {
   const known = yield* Effect.provide(owner(state), Disk.layerNode)
   if (known === undefined) return { running: false as const, pid: undefined, since: undefined }
   const { pid, since } = known
@@ -78,23 +91,30 @@ const presence = Effect.fnUntraced(function*(state: string) {
 
 const judge = (picture: Picture, running: boolean, ageMs: number): ReadonlyArray<Finding> => {
   const { mode, means, reasons, skills, problems, outbox } = picture
-  const ofMode = !running ? []
-    : mode === "failed" || mode === "blocked" || mode === "stopped" ? [critical(`${mode}: ${reasons.storage === undefined ? means : shown(reasons.storage)}`)]
-    : mode.startsWith("degraded") || mode === "held" || mode === "starting" || mode === "draining" ? [warning(`${mode}: ${means}`)]
-    : []
+  const ofMode = !running
+    ? []
+    : mode === "failed" || mode === "blocked" || mode === "stopped"
+      ? [critical(`${mode}: ${reasons.storage === undefined ? means : shown(reasons.storage)}`)]
+      : mode.startsWith("degraded") || mode === "held" || mode === "starting" || mode === "draining"
+        ? [warning(`${mode}: ${means}`)]
+        : []
   return [
-    ...running && ageMs > staleAfterMs ? [critical(`its picture is ${Math.round(ageMs / 1_000)} s old: the runtime lives and does not work`)] : [],
+    ...(running && ageMs > staleAfterMs
+      ? [critical(`its picture is ${Math.round(ageMs / 1_000)} s old: the runtime lives and does not work`)]
+      : []),
     ...ofMode,
     ...skills.flatMap(ofSkill),
-    ...problems.length === 0 ? [] : [warning(`${problems.length} of the skill files cannot be used`)],
-    ...outbox.parked === 0 ? [] : [warning(`${outbox.parked} reports could not be delivered and are parked`)]
+    ...(problems.length === 0 ? [] : [warning(`${problems.length} of the skill files cannot be used`)]),
+    ...(outbox.parked === 0 ? [] : [warning(`${outbox.parked} reports could not be delivered and are parked`)])
   ]
 }
 
 const ofSkill = ({ name, state, reason, failures }: SkillPicture): ReadonlyArray<Finding> => [
-  ...state === "held" || state === "quarantined" ? [warning(`${name} is ${state}: ${shown(reason ?? "")}`)] : [],
-  ...failures > 0 ? [warning(`${name} failed ${failures === 1 ? "last time" : `${failures} times in a row`}`)] : []
+  ...(state === "held" || state === "quarantined" ? [warning(`${name} is ${state}: ${shown(reason ?? "")}`)] : []),
+  ...(failures > 0 ? [warning(`${name} failed ${failures === 1 ? "last time" : `${failures} times in a row`}`)] : [])
 ]
+
+const neverWritten = "no runtime has written a status.json here"
 
 /** The picture, or why there is none. It is replaced whole, so a broken one is not a matter of the moment. */
 const readPicture = (file: string): Picture | string => {
@@ -103,6 +123,6 @@ const readPicture = (file: string): Picture | string => {
     return picture.format === pictureFormat ? picture : `${file} has format ${shown(picture.format)}, this version reads ${pictureFormat}`
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    return code === "ENOENT" ? "no runtime has written a status.json here" : `${file} cannot be read: ${code ?? "not JSON"}`
+    return code === "ENOENT" ? neverWritten : `${file} cannot be read: ${code ?? "not JSON"}`
   }
 }

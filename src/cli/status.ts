@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import { shown } from "../domain/Errors.ts"
 import type { Picture, SkillPicture } from "../domain/Picture.ts"
+import { guarantees } from "../machines/guarantees.ts"
 import { defineCommand, exit, shared } from "./command.ts"
 import type { Out } from "./output.ts"
 import { existingState } from "./place.ts"
@@ -12,7 +13,8 @@ import { clock, length, relative } from "./times.ts"
 const healthCodes: Readonly<Record<Health, number>> = { ok: 0, warning: 1, critical: 2, unknown: 3 }
 
 export const command = defineCommand({
-  about: "Shows the mode and what it promises, every skill, and what waits. Reads files only: it works while the runtime is down, and says so.",
+  about:
+    "Shows the mode and what it promises, every skill, and what waits. Reads files only: it works while the runtime is down, and says so.",
   flags: {
     "exit-code": { type: "switch", about: "leave with 0 ok, 1 warning, 2 critical, 3 unknown" },
     ...shared
@@ -31,9 +33,23 @@ export const command = defineCommand({
     return existingState(flags).pipe(
       Effect.flatMap((state) => standing(state, Date.now())),
       Effect.map(shownAs),
-      Effect.catchTag("StateUnusable", (error) => !flags["exit-code"] ? Effect.fail(error) : Effect.succeed(shownAs({
-        state: error.where, health: "unknown", why: [`${error.where}: ${error.got}`], running: false, pid: null, since: null, ageMs: null, picture: null
-      })))
+      Effect.catchTag("StateUnusable", (error) =>
+        !flags["exit-code"]
+          ? Effect.fail(error)
+          : Effect.succeed(
+              shownAs({
+                state: error.where,
+                health: "unknown",
+                why: [`${error.where}: ${error.got}`],
+                running: false,
+                mode: null,
+                pid: null,
+                since: null,
+                ageMs: null,
+                picture: null
+              })
+            )
+      )
     )
   }
 })
@@ -42,17 +58,27 @@ const screen = (seen: Standing, out: Out, nowMs: number): void => {
   const { paint } = out
   const { picture } = seen
   const headColour = seen.health === "ok" ? paint.green : seen.health === "critical" ? paint.red : paint.yellow
-  if (seen.running === true && picture !== null) {
+  if (picture !== null && seen.mode === picture.mode) {
     out.line(`${paint.bold(headColour(picture.mode))}  ${picture.means}`)
     out.line(paint.dim(promised(picture)))
     for (const [part, reason] of Object.entries(picture.reasons)) if (reason !== "notConfigured") out.line(`  ${part}: ${shown(reason)}`)
+  } else if (seen.mode !== null) {
+    out.line(`${paint.bold(headColour(seen.mode))}  ${guarantees.starting.means}`)
   } else {
     const heard = seen.since === null ? "" : `, last heard of ${relative(Date.parse(seen.since), nowMs)} (${seen.since})`
     out.line(`${paint.bold(headColour(seen.running === false ? "not running" : "unknown"))}${heard}`)
-    out.line(paint.dim(seen.running === false ? "nothing fires; what is below is how it was left. Start it: holdfast up" : "its process is not on this host"))
+    out.line(
+      paint.dim(
+        seen.running === false
+          ? "nothing fires; what is below is how it was left. Start it: holdfast up"
+          : "its process is not on this host"
+      )
+    )
   }
-  if (picture !== null) {
-    if (seen.running !== false && (seen.ageMs ?? 0) > staleAfterMs) out.line(paint.red(`  stale: updated ${length(seen.ageMs ?? 0)} ago (${picture.updatedAt})`))
+  if (picture === null) for (const reason of seen.why) out.line(`  ${shown(reason)}`)
+  else {
+    if (seen.running !== false && (seen.ageMs ?? 0) > staleAfterMs)
+      out.line(paint.red(`  stale: updated ${length(seen.ageMs ?? 0)} ago (${picture.updatedAt})`))
     body(picture, seen.running !== false, out, nowMs)
   }
   const started = seen.running === true && seen.since !== null ? `pid ${seen.pid}, up ${length(nowMs - Date.parse(seen.since))}, ` : ""
@@ -80,16 +106,29 @@ const body = ({ skills, problems, outbox, slots }: Picture, running: boolean, ou
   const oldest = outbox.oldestAt === undefined ? "" : ` (oldest ${relative(Date.parse(outbox.oldestAt), nowMs)})`
   const parked = outbox.parked === 0 ? "0 parked" : paint.yellow(`${outbox.parked} parked`)
   out.line(`outbox  ${outbox.waiting} waiting${oldest}, ${parked}, ${outbox.acknowledged} acknowledged`)
-  out.line(`slots   ${Object.entries(slots).map(([verdict, count]) => `${count} ${verdict}`).join(", ")}`)
+  out.line(
+    `slots   ${Object.entries(slots)
+      .map(([verdict, count]) => `${count} ${verdict}`)
+      .join(", ")}`
+  )
 }
 
-const row = ({ name, state, next, last, failures }: SkillPicture, running: boolean, { paint }: Out, nowMs: number): ReadonlyArray<string> => {
+const row = (
+  { name, state, next, last, failures }: SkillPicture,
+  running: boolean,
+  { paint }: Out,
+  nowMs: number
+): ReadonlyArray<string> => {
   const due = next === undefined ? "-" : `${clock(Date.parse(next), nowMs)} ${paint.dim(relative(Date.parse(next), nowMs))}`
-  const ended = last === undefined ? "-" : [
-    last.outcome === "success" ? paint.green(last.outcome) : paint.red(last.outcome),
-    relative(Date.parse(last.at), nowMs), paint.dim(`took ${length(last.durationMs)}`),
-    ...failures > 1 ? [paint.red(`${failures} in a row`)] : [],
-    ...last.outcome === "success" || last.reason === "" ? [] : [shown(last.reason)]
-  ].join("  ")
+  const ended =
+    last === undefined
+      ? "-"
+      : [
+          last.outcome === "success" ? paint.green(last.outcome) : paint.red(last.outcome),
+          relative(Date.parse(last.at), nowMs),
+          paint.dim(`took ${length(last.durationMs)}`),
+          ...(failures > 1 ? [paint.red(`${failures} in a row`)] : []),
+          ...(last.outcome === "success" || last.reason === "" ? [] : [shown(last.reason)])
+        ].join("  ")
   return [name, running ? state : "-", due, ended]
 }

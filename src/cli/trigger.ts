@@ -14,7 +14,9 @@ import { standing } from "./standing.ts"
 import { length } from "./times.ts"
 
 export const command = defineCommand({
-  about: "Runs a skill now, through the runtime at work, and prints the run's id. With --wait it leaves with 0 for a success and 1 for any other outcome.",
+  about:
+    "Runs a skill now, through the runtime at work, and prints the run's id. " +
+    "With --wait it leaves with 0 for a success and 1 for any other outcome.",
   words: { usage: "SKILL", min: 1, max: 1 },
   flags: {
     key: { type: "text", value: "KEY", about: "the same key asks for the same run: asking twice runs it once" },
@@ -26,25 +28,32 @@ export const command = defineCommand({
     ["holdfast trigger post-pipeline --wait && echo posted", "waits for its outcome"],
     ["holdfast trigger post-pipeline --key launch", "safe to repeat"]
   ],
-  run: ({ flags, words, out }) => Effect.gen(function*() {
-    const directory = yield* existingState(flags)
-    const run = String(yield* ask(directory, { id: 1, do: "trigger", skill: words[0]!, ...flags.key === undefined ? {} : { key: flags.key } }))
-    if (!flags.wait) {
-      if (out.json) out.value({ run })
-      else out.line(run)
-      return exit.ok
-    }
-    if (!out.json) out.line(run)
-    const settled = yield* awaitSettled(directory, run)
-    const { outcome, reason = "", durationMs = 0 } = { outcome: undefined, ...runPicture(settled) }
-    if (out.json) out.value(runPicture(settled))
-    else out.line(`${outcome === "success" ? out.paint.green(outcome) : out.paint.red(String(outcome))} after ${length(durationMs)}${reason === "" ? "" : `: ${shown(reason)}`}`)
-    return outcome === "success" ? exit.ok : exit.failed
-  })
+  run: ({ flags, words, out }) =>
+    Effect.gen(function* () {
+      const directory = yield* existingState(flags)
+      const run = String(
+        yield* ask(directory, { id: 1, do: "trigger", skill: words[0]!, ...(flags.key === undefined ? {} : { key: flags.key }) })
+      )
+      if (!flags.wait) {
+        if (out.json) out.value({ run })
+        else out.line(run)
+        return exit.ok
+      }
+      if (!out.json) out.line(run)
+      const record = yield* awaitSettled(directory, run)
+      const { settled } = record
+      const { outcome, reason, durationMs } = settled
+      const colour = outcome === "success" ? out.paint.green : out.paint.red
+      if (out.json) out.value(runPicture(record))
+      else out.line(`${colour(outcome)} after ${length(durationMs)}${reason === "" ? "" : `: ${shown(reason)}`}`)
+      return outcome === "success" ? exit.ok : exit.failed
+    })
 })
 
+type SettledRun = RunRecord & { readonly settled: NonNullable<RunRecord["settled"]> }
+
 /** Reads the journal again each time it has grown. Fails with RUNTIME_DOWN when nobody is left who could settle the run. */
-const awaitSettled = Effect.fnUntraced(function*(directory: string, run: string): Effect.fn.Return<RunRecord, Refused | StateUnusable> {
+const awaitSettled = Effect.fnUntraced(function* (directory: string, run: string): Effect.fn.Return<SettledRun, Refused | StateUnusable> {
   let seen = -1
   for (;;) {
     const { running } = yield* standing(directory, Date.now()) // Before the journal: what it wrote before it ended still counts.
@@ -52,12 +61,15 @@ const awaitSettled = Effect.fnUntraced(function*(directory: string, run: string)
     if (size !== seen) {
       const { ledger } = yield* Effect.provide(readState(directory), Disk.layerNode)
       const record = ledger.runs.get(run)
-      if (record?.settled !== undefined) return record
+      if (record?.settled !== undefined) return { ...record, settled: record.settled }
       seen = size
     }
     if (running === false) {
       return yield* new Refused({
-        code: "RUNTIME_DOWN", where: directory, got: `${run} is not settled and the runtime has ended`, want: "a runtime at work on this directory",
+        code: "RUNTIME_DOWN",
+        where: directory,
+        got: `${run} is not settled and the runtime has ended`,
+        want: "a runtime at work on this directory",
         fix: "start it again: it takes the run up; holdfast runs shows it"
       })
     }

@@ -13,19 +13,36 @@ export const eventLine = (event: JournalEvent, out: Out): string | undefined => 
     case "run.settled":
       return line(event.atMs, "run", settled(event, out), out)
     case "attempt.failed":
-      return event.retryAtMs === null ? undefined : line(event.atMs, "retry",
-        `${skillOf(event.run)}  attempt ${event.attempt} ${paint.yellow("failed")}: ${shown(event.reason)}; again at ${clock(event.retryAtMs)}`, out)
+      return event.retryAtMs === null
+        ? undefined
+        : line(
+            event.atMs,
+            "retry",
+            `${skillOf(event.run)}  attempt ${event.attempt} ${paint.yellow("failed")}: ${shown(event.reason)}; ` +
+              `again at ${clock(event.retryAtMs)}`,
+            out
+          )
     case "slot.settled":
       return event.verdict === "run" ? undefined : line(event.atMs, "slot", slots(event, out), out)
     case "entry.acknowledged":
-      return line(event.atMs, "report", `${event.run}  ${paint.green("acknowledged")}${event.how === "history" ? " (found in the session's history)" : ""}`, out)
+      return line(
+        event.atMs,
+        "report",
+        `${event.run}  ${paint.green("acknowledged")}${event.how === "history" ? " (found in the session's history)" : ""}`,
+        out
+      )
     case "entry.parked":
       return line(event.atMs, "report", `${event.run}  ${paint.red("parked")}: ${shown(event.reason)}`, out)
     case "skill.quarantined":
       return line(event.atMs, "skill", `${event.skill}  ${paint.red("set aside")}: ${shown(event.why)}`, out)
     case "skill.paused":
     case "skill.resumed":
-      return line(event.atMs, "skill", `${event.skill}  ${event.type.slice("skill.".length)} by ${shown(event.by)}: ${shown(event.why)}`, out)
+      return line(
+        event.atMs,
+        "skill",
+        `${event.skill}  ${event.type.slice("skill.".length)} by ${shown(event.by)}: ${shown(event.why)}`,
+        out
+      )
     case "clock.jumped":
       return line(event.atMs, "clock", `jumped by ${event.byMs < 0 ? "-" : ""}${length(Math.abs(event.byMs))}`, out)
     default:
@@ -36,8 +53,14 @@ export const eventLine = (event: JournalEvent, out: Out): string | undefined => 
 /** A change of mode, with what still works in it. */
 export const modeLine = (atMs: number, mode: Mode, reason: string, out: Out): string => {
   const { means } = guarantees[mode]
-  const colour = mode === "connected" || mode === "standalone" ? out.paint.green : mode === "failed" || mode === "blocked" ? out.paint.red : out.paint.yellow
-  return `${line(atMs, "mode", `${out.paint.bold(colour(mode))}: ${means}${reason === "" ? "" : ` (${shown(reason)})`}`, out)}\n${indent}${out.paint.dim(promiseLine(mode))}`
+  const colour =
+    mode === "connected" || mode === "standalone"
+      ? out.paint.green
+      : mode === "failed" || mode === "blocked"
+        ? out.paint.red
+        : out.paint.yellow
+  const why = reason === "" ? "" : ` (${shown(reason)})`
+  return `${line(atMs, "mode", `${out.paint.bold(colour(mode))}: ${means}${why}`, out)}\n${indent}${out.paint.dim(promiseLine(mode))}`
 }
 
 /** What a mode promises, in one line. */
@@ -50,7 +73,8 @@ export const promiseLine = (mode: Mode): string => {
 export const heldLine = (atMs: number, skill: string, reason: string, out: Out): string =>
   line(atMs, "held", `${skill}  ${out.paint.yellow("waits")}: ${shown(reason)}`, out)
 
-export const line = (atMs: number, what: string, text: string, { paint }: Out): string => `${paint.dim(clock(atMs))}  ${what.padEnd(6)}  ${text}`
+export const line = (atMs: number, what: string, text: string, { paint }: Out): string =>
+  `${paint.dim(clock(atMs))}  ${what.padEnd(6)}  ${text}`
 const indent = " ".repeat(18)
 
 const settled = ({ run, outcome, reason, startedAtMs, durationMs, fields, report }: EventOf<"run.settled">, { paint }: Out): string => {
@@ -61,14 +85,15 @@ const settled = ({ run, outcome, reason, startedAtMs, durationMs, fields, report
     colour(outcome),
     identity?.manual === undefined ? `slot ${identity === undefined ? "?" : clock(identity.slotAtMs)}` : "by hand",
     `took ${length(durationMs)}`,
-    ...startedAtMs === null || identity === undefined ? [] : [paint.dim(`${length(Math.max(0, startedAtMs - identity.slotAtMs))} late`)],
+    ...(startedAtMs === null || identity === undefined ? [] : [paint.dim(`${length(Math.max(0, startedAtMs - identity.slotAtMs))} late`)]),
     ...Object.entries(fields).map(([key, value]) => paint.dim(`${shown(key)}=${shown(value)}`)),
-    ...reason === "" || outcome === "success" ? [] : [shown(reason)],
-    ...report === null ? [] : [paint.dim("to be reported")]
+    ...(reason === "" || outcome === "success" ? [] : [shown(reason)]),
+    ...(report === null ? [] : [paint.dim("to be reported")])
   ].join("  ")
 }
 
 const slots = ({ skill, count, slot, verdict, reason }: EventOf<"slot.settled">, { paint }: Out): string =>
-  `${skill}  ${count === 1 ? "1 slot" : `${count} slots`} ${paint.yellow(verdict)}, ${count === 1 ? "" : "from "}${clock(slot)}: ${shown(reason)}`
+  `${skill}  ${count === 1 ? "1 slot" : `${count} slots`} ${paint.yellow(verdict)}, ` +
+  `${count === 1 ? "" : "from "}${clock(slot)}: ${shown(reason)}`
 
 const skillOf = (run: string): string => parseRunId(run)?.skill ?? run

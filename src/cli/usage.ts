@@ -29,35 +29,51 @@ export class UsageInvalid extends Error implements Problem {
 }
 
 /** `holdfast --help`. */
-export const overview = (): string => [
-  "Keeps an AI agent's scheduled skills running while its Gateway is down.",
-  "",
-  "usage: holdfast COMMAND [flags]",
-  "",
-  ...aligned(commands.map(({ name, summary }) => [name, summary])),
-  "",
-  "  holdfast COMMAND --help  says more; --json and --help go with every command",
-  "",
-  "Try it:",
-  ...aligned([["holdfast up --demo", "two skills and a gateway, in a folder of their own"], ["holdfast status", "from another terminal"]]),
-  ""
-].join("\n")
+export const overview = (): string =>
+  [
+    "Keeps an AI agent's scheduled skills running while its Gateway is down.",
+    "",
+    "usage: holdfast COMMAND [flags]",
+    "",
+    ...aligned(commands.map(({ name, summary }) => [name, summary])),
+    "",
+    "  holdfast COMMAND --help  says more; --json and --help go with every command",
+    "",
+    "Try it:",
+    ...aligned([
+      ["holdfast up --demo", "two skills and a gateway, in a folder of their own"],
+      ["holdfast status", "from another terminal"]
+    ]),
+    ""
+  ].join("\n")
 
 /** `holdfast status --help`. */
-export const usage = ({ name }: Listed, { about, words, flags, examples }: AnyCommand): string => [
-  `usage: holdfast ${[name, words?.usage, "[flags]"].filter((part) => part !== undefined).join(" ")}`,
-  "",
-  about,
-  "",
-  ...aligned(Object.entries<Flag>({ ...flags, ...common }).map(([flag, value]) => [spelled(flag, value), value.about])),
-  "",
-  "Examples:",
-  ...aligned(examples),
-  ""
-].join("\n")
+export const usage = ({ name }: Listed, { about, words, flags, examples }: AnyCommand): string =>
+  [
+    `usage: holdfast ${[name, words?.usage, "[flags]"].filter((part) => part !== undefined).join(" ")}`,
+    "",
+    ...wrapped(about),
+    "",
+    ...aligned(Object.entries<Flag>({ ...flags, ...common }).map(([flag, value]) => [spelled(flag, value), value.about])),
+    "",
+    "Examples:",
+    ...aligned(examples),
+    ""
+  ].join("\n")
 
 const spelled = (name: string, flag: Flag): string =>
   flag.type === "switch" ? `--${name}` : `--${name} ${flag.value}${flag.type === "texts" ? " ..." : ""}`
+
+const wrapped = (text: string): ReadonlyArray<string> => {
+  const lines = [""]
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1)!
+    if (last.length + word.length < widthMax) lines[lines.length - 1] = last === "" ? word : `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines
+}
+const widthMax = 96
 
 const aligned = (rows: ReadonlyArray<readonly [string, string]>): ReadonlyArray<string> => {
   const width = Math.max(...rows.map(([left]) => left.length))

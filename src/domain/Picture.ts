@@ -24,7 +24,7 @@ export interface Picture {
   /** When this file was written. A runtime at work writes it at least every 30 s. */
   readonly updatedAt: string
   readonly skills: ReadonlyArray<SkillPicture>
-  /** Skill files that could not be used. */
+  /** What a person has to mend: skill files that could not be used, a gateway that refuses us. */
   readonly problems: ReadonlyArray<Problem>
   readonly slots: Ledger["slots"]
   readonly outbox: { readonly waiting: number; readonly oldestAt?: string; readonly parked: number; readonly acknowledged: number }

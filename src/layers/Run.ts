@@ -13,7 +13,7 @@ import { decideReport } from "../domain/policies/report.ts"
 import { interruptionsMax, type SkillDefinition } from "../domain/Skill.ts"
 import { reportText } from "../domain/Report.ts"
 import { type RunInput, runMachine, type Settlement } from "../machines/run.ts"
-import { fromEffect, plug } from "./actor.ts"
+import { type ActorArgs, fromEffect, plug } from "./actor.ts"
 import { Disk } from "./Disk.ts"
 import { Process } from "./Process.ts"
 import type { SkillEntry } from "./SkillFunction.ts"
@@ -69,7 +69,7 @@ export const resume = (run: RunRecord, definition: SkillDefinition, nowMs: numbe
       ? undefined
       : definition.onInterruption === "record"
       ? "the runtime died while it ran, and the skill says to leave it there"
-      : interruptions > interruptionsMax
+      : interruptions >= interruptionsMax
       ? `interrupted ${interruptions} times: it may be what ends the runtime`
       : undefined
   }
@@ -84,13 +84,13 @@ const bind = (
   entry: SkillEntry, underWay: UnderWay, session: string | undefined
 ) =>
   plug(runMachine, {
-    attempt: fromEffect(({ input }: { input: { readonly run: string; readonly attempt: number } }) =>
+    attempt: fromEffect(({ input, live }: Pick<ActorArgs<{ readonly run: string; readonly attempt: number }>, "input" | "live">) =>
       Effect.gen(function*() {
         const store = yield* StateStore
         underWay.begin(input.run)
         yield* store.append({ type: "attempt.started", run: input.run, attempt: input.attempt })
         return yield* perform(entry, factsOf(store, input.run, input.attempt))
-      }).pipe(Effect.onInterrupt(() => Effect.sync(() => underWay.end(input.run))))),
+      }).pipe(Effect.onInterrupt(() => Effect.sync(() => { if (!live()) underWay.end(input.run) })))), // Cancelled, it has yet to be settled.
 
     recordFailure: fromEffect(({ input }: {
       input: { readonly run: string; readonly attempt: number; readonly reason: string; readonly backoffMs: number }

@@ -6,12 +6,15 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import { pid } from "node:process"
-import type { Actor } from "xstate"
+import type { Actor, ActorRefFrom } from "xstate"
 import type { Problem, Refused, StorageFailed } from "../domain/Errors.ts"
+import { linkProblem } from "../domain/LinkProblem.ts"
 import { outboxPicture, type Picture, pictureFormat, skillPicture } from "../domain/Picture.ts"
 import { iso, type RunId } from "../domain/Run.ts"
+import type { gatewayMachine } from "../machines/gateway.ts"
 import { guarantees, type Mode } from "../machines/guarantees.ts"
 import { modeOf, type RuntimeEnd, runtimeMachine, type RuntimeSnapshot } from "../machines/runtime.ts"
+import type { sessionMachine } from "../machines/session.ts"
 import { fromEffect, fromStream, plug, runMachine } from "./actor.ts"
 import { adopt } from "./Adoption.ts"
 import * as GatewayLayer from "./Gateway.ts"
@@ -120,7 +123,10 @@ const make = Effect.fnUntraced(function*(options: RuntimeOptions) {
       pid, epoch: store.epoch, version: options.version,
       startedAt: iso(startedAtMs), updatedAt: iso(yield* Clock.currentTimeMillis),
       skills: (yield* supervisor.skills).map((skill) => skillPicture(store.ledger, skill)),
-      problems: options.problems.map(({ code, where, got, want, fix }) => ({ code, where, got, want, fix })),
+      problems: [
+        ...options.problems.map(({ code, where, got, want, fix }) => ({ code, where, got, want, fix })),
+        ...linkProblems(snapshot)
+      ],
       slots: store.ledger.slots,
       outbox: outboxPicture(store.ledger)
     }
@@ -172,6 +178,16 @@ export const reasonOf = ({ context, status }: RuntimeSnapshot): string => {
   if (status === "done") return context.end.reason
   const parts = [["storage", context.storage], ["session", context.session], ["gateway", context.gateway]]
   return parts.filter(([, reason]) => reason !== undefined && reason !== "notConfigured").map(([part, reason]) => `${part} ${reason}`).join(", ")
+}
+
+/** What a person has to mend before the link can be whole. */
+const linkProblems = ({ context, children }: RuntimeSnapshot): ReadonlyArray<Problem> => {
+  const session = (children.session as ActorRefFrom<typeof sessionMachine> | undefined)?.getSnapshot().context.end
+  const gateway = (children.gateway as ActorRefFrom<typeof gatewayMachine> | undefined)?.getSnapshot().context.failing
+  return [
+    context.session && linkProblem("session", context.session, session?.detail ?? ""),
+    context.gateway && linkProblem("gateway", context.gateway, gateway?.detail ?? "")
+  ].filter((problem) => problem !== undefined)
 }
 
 /** Puts each change of mode on record. The first mode is the start itself, the last one the stop, and both have events of their own. */

@@ -9,9 +9,11 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import type { Actor, AnyActorRef } from "xstate"
 import { nearest, Refused, shown, type StorageFailed } from "../domain/Errors.ts"
 import { nameRule, type RunId, runId } from "../domain/Run.ts"
@@ -80,9 +82,10 @@ const make = Effect.fnUntraced(function*(entries: ReadonlyArray<SkillEntry>) {
   let gates: Gates = () => ({ open: false, reason: "starting" })
 
   const work = Effect.fnUntraced(function*(self: AnyActorRef) {
-    const scope = yield* Effect.scope
+    const watching = yield* Effect.scope
     yield* Effect.addFinalizer(() => Effect.sync(() => children.clear()))
-    const start = (name: string) => startSkill(name, scope, (crash) => supervisor.actor.send({ type: "skill.crashed", ...crash }))
+    const skills = yield* Scope.fork(watching, "parallel") // They end side by side: each may take its grace.
+    const start = (name: string) => startSkill(name, skills, watching, (crash) => supervisor.actor.send({ type: "skill.crashed", ...crash }))
     const supervisor = yield* runMachine(
       plug(supervisorMachine, {
         startAll: fromEffect(() => Effect.andThen(Effect.forEach(known.keys(), start, { discard: true }), Effect.asVoid(started.open))),
@@ -98,12 +101,12 @@ const make = Effect.fnUntraced(function*(entries: ReadonlyArray<SkillEntry>) {
   let shownUnder: AnyActorRef | undefined
 
   const startSkill = Effect.fnUntraced(function*(
-    name: string, parent: Scope.Scope, crashed: (crash: Crash) => void
+    name: string, skills: Scope.Scope, watching: Scope.Scope, crashed: (crash: Crash) => void
   ) {
     const entry = known.get(name)
     if (entry === undefined || store.ledger.skills.get(name)?.quarantined !== undefined) return
     const { definition } = entry
-    const scope = yield* Scope.fork(parent)
+    const scope = yield* Scope.fork(skills)
     const nowMs = yield* Clock.currentTimeMillis
     const gate = gates(definition)
     const unsettled = store.ledger.unsettled(name).map((run) => resume(run, definition, nowMs))
@@ -114,11 +117,12 @@ const make = Effect.fnUntraced(function*(entries: ReadonlyArray<SkillEntry>) {
     const watch = Effect.gen(function*() {
       const exit = yield* Effect.exit(running.awaitDone)
       children.delete(name)
-      yield* Effect.forkDetach(Scope.close(scope, Exit.void)) // From outside: this fiber is itself in that scope's care.
+      // Before the crash is told: what its last attempt left must have ended when the next one begins.
+      yield* Effect.uninterruptible(Scope.close(scope, Exit.void))
       const reason = Exit.isFailure(exit) ? shown(Cause.pretty(exit.cause)) : "its actor ended"
       crashed({ skill: name, reason, atMs: yield* Clock.currentTimeMillis })
     })
-    yield* Effect.forkIn(watch, parent)
+    yield* Effect.forkIn(watch, watching) // Closed before the skills are: a stop is no crash.
   })
 
   const setGates = (changed: Gates): void => {
@@ -126,13 +130,19 @@ const make = Effect.fnUntraced(function*(entries: ReadonlyArray<SkillEntry>) {
     for (const child of children.values()) {
       const gate = gates(child.entry.definition)
       const same = gate.open ? child.gate.open : !child.gate.open && gate.reason === child.gate.reason
-      if (same) continue
+      if (same || child.actor.getSnapshot().status !== "active") continue
       child.gate = gate
       child.actor.send(gate.open ? { type: "gate.opened" } : { type: "gate.closed", reason: gate.reason })
     }
   }
 
-  const trigger = Effect.fn("Supervisor.trigger")(function*(skill: string, key?: string) {
+  // One after the other: the answer to one depends on what the one before has put on record. And in a fiber of its own:
+  // who asked may stop waiting, and a claim that is on record must still reach the actor.
+  const byHand = yield* Semaphore.make(1)
+  const trigger = Effect.fn("Supervisor.trigger")((skill: string, key?: string) =>
+    Effect.flatMap(Effect.forkDetach(byHand.withPermit(claimByHand(skill, key))), Fiber.join))
+
+  const claimByHand = Effect.fnUntraced(function*(skill: string, key: string | undefined) {
     if (!known.has(skill)) return yield* unknownSkill(skill, known.keys())
     const child = children.get(skill)
     if (child === undefined) {
@@ -148,7 +158,9 @@ const make = Effect.fnUntraced(function*(entries: ReadonlyArray<SkillEntry>) {
     }
     const slotAtMs = yield* Clock.currentTimeMillis
     const manual = key ?? String(store.ledger.fence + 1)
-    const earlier = [...store.ledger.runs.keys()].find((run) => key !== undefined && run.startsWith(`${skill}@`) && run.endsWith(`+manual-${key}`))
+    const earlier = key === undefined
+      ? undefined
+      : store.ledger.runs.keys().find((run) => run.startsWith(`${skill}@`) && run.endsWith(`+manual-${key}`))
     if (earlier !== undefined) return earlier
     if (!child.gate.open) {
       return yield* new Refused({

@@ -42,6 +42,8 @@ export interface ActorArgs<I> {
   readonly id: string
   /** Tells the machine that invoked this actor; after the actor was stopped it tells nobody. */
   readonly sendBack: (event: AnyEventObject) => void
+  /** Whether the machine still waits for this actor: not any more once it was stopped, still when it was asked to end (`effect.interrupt`). */
+  readonly live: () => boolean
   /** The actor itself, for logic that other actors are to be shown under. */
   readonly self: AnyActorRef
 }
@@ -85,7 +87,7 @@ export const fromEffect = <A, E, R, I = void>(
       if (body.live && host.open) parent?.send(event)
     }
     body.fiber = fork(host, Effect.yieldNow.pipe( // Never completes inside the step of the parent that started it.
-      Effect.andThen(Effect.suspend(() => work({ input: snapshot.input as I, id, sendBack, self }))),
+      Effect.andThen(Effect.suspend(() => work({ input: snapshot.input as I, id, sendBack, live: () => body.live, self }))),
       Effect.scoped
     ))
     body.fiber.addObserver((exit) => {
@@ -152,11 +154,11 @@ export interface Running<L extends AnyStateMachine> {
  * Starts a machine in the current scope with the services at hand. Closing the scope stops the actor, then waits until
  * each of its fibers has ended.
  */
-export const runMachine = Effect.fnUntraced(function*<L extends AnyStateMachine, R = RequirementsOf<L>>(
+export const runMachine = <L extends AnyStateMachine>(
   machine: L, options: { readonly input: InputFrom<L>; readonly id?: string; readonly inspect?: ActorOptions<L>["inspect"] }
-): Effect.fn.Return<Running<L>, never, R | Scope.Scope> {
-  const services = yield* Effect.context<R>()
-  const host: Host = { services: services as Context.Context<never>, fibers: yield* FiberSet.make<unknown, unknown>(), open: true }
+): Effect.Effect<Running<L>, never, RequirementsOf<L> | Scope.Scope> => Effect.gen(function*() {
+  const services = yield* Effect.context<never>() // All that are at hand: the type says which must be.
+  const host: Host = { services, fibers: yield* FiberSet.make<unknown, unknown>(), open: true }
   const done = Deferred.makeUnsafe<OutputFrom<L>, unknown>()
   const actor = yield* Effect.acquireRelease(
     Effect.sync(() => {

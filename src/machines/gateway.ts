@@ -18,6 +18,9 @@ export type Probe =
   }
 type Failing = Extract<Probe, { readonly _tag: "Failing" }>
 
+/** The session has come or gone: what was last found here may no longer hold, so it is asked for at once. */
+export type GatewayEvent = { readonly type: "gateway.doubted" }
+
 /** What the gateway tells its parent. */
 export type GatewayReport = { readonly type: "gateway.up" } | { readonly type: "gateway.lost"; readonly reason: LostReason }
 
@@ -27,6 +30,7 @@ export const askAgainMs = { up: 2_000, down: { loopback: 350, remote: 7_000 } } 
 export const gatewayMachine = setup({
   types: {
     context: {} as { readonly failing: Failing | undefined; readonly told: LostReason | "up" | undefined },
+    events: {} as GatewayEvent,
     tags: {} as "operational" | "degraded" | "stopped"
   },
   actors: {
@@ -76,7 +80,7 @@ export const gatewayMachine = setup({
       entry: "reportUp",
       initial: "resting",
       states: {
-        resting: { after: { whileUp: "asking" } },
+        resting: { after: { whileUp: "asking" }, on: { "gateway.doubted": "asking" } },
         asking: {
           invoke: {
             src: "probe",
@@ -103,7 +107,7 @@ export const gatewayMachine = setup({
       tags: ["degraded"],
       initial: "resting",
       states: {
-        resting: { entry: "reportLost", after: { whileDown: "asking" } },
+        resting: { entry: "reportLost", after: { whileDown: "asking" }, on: { "gateway.doubted": "asking" } },
         asking: {
           invoke: {
             src: "probe",

@@ -87,6 +87,8 @@ export const runtimeMachine = setup({
     /** A defect of the session's actor is a lost session, whatever the actor last said. */
     loseSession: raise({ type: "session.lost", reason: "closed" }),
     loseGateway: raise({ type: "gateway.lost", reason: "closed" }),
+    /** What takes the one often takes the other, and brings it back. */
+    doubtGateway: sendTo("gateway", { type: "gateway.doubted" }),
     tellOutboxUp: sendTo("outbox", (_, bootId: string) => ({ type: "session.up", bootId })),
     tellOutboxLost: sendTo("outbox", { type: "session.lost" }),
     tellOutboxResync: sendTo("outbox", { type: "resync.started" }),
@@ -151,7 +153,9 @@ export const runtimeMachine = setup({
           initial: "absent",
           states: {
             absent: { always: { guard: "isLinked", target: "running" } },
-            running: { invoke: { id: "gateway", src: "gateway", onError: { target: "restarting", actions: "loseGateway" } }
+            running: {
+              invoke: { id: "gateway", src: "gateway", onError: { target: "restarting", actions: "loseGateway" } },
+              on: { "session.up": { actions: "doubtGateway" }, "session.lost": { actions: "doubtGateway" } }
             },
             restarting: { after: { restartDelay: "running" } }
           }

@@ -7,8 +7,10 @@ import { makeWorld, until } from "./holdfast.ts"
 const canary = "canary-7f3a91d2c4b8e650"
 /** Every file below a folder, as one text. */
 const everything = (folder: string): string =>
-  readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-    .map((entry) => readFileSync(join(entry.parentPath, entry.name), "utf8")).join("\n")
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), "utf8"))
+    .join("\n")
 
 it("a runtime follows its gateway through a kill and back; the token is in no output and no file", { timeout: 120_000 }, async () => {
   const world = makeWorld({ HOLDFAST_GATEWAY_TOKEN: canary })
@@ -21,7 +23,9 @@ it("a runtime follows its gateway through a kill and back; the token is in no ou
   await runtime.says(/report {2}tick@\S+ {2}acknowledged/)
 
   gateway.kill("SIGKILL")
-  await runtime.says(/connected[^]*mode {4}degraded\.partitioned: session and gateway down \(session \w+, gateway \w+\)\n +local skills: fires/)
+  await runtime.says(
+    /connected[^]*mode {4}degraded\.partitioned: session and gateway down \(session \w+, gateway \w+\)\n +local skills: fires/
+  )
   await runtime.says(/partitioned[^]*held {4}asks {2}waits: needs session/)
   await runtime.says(/partitioned[^]*waits[^]*run {5}tick {2}success/)
   const degraded = await until(async () => {
@@ -35,8 +39,11 @@ it("a runtime follows its gateway through a kill and back; the token is in no ou
   await again.says(/listening/)
   await runtime.says(/waits[^]*mode {4}connected/)
   const outputs = await Promise.all([
-    world.run("status", "--state", world.state, "--json"), world.run("runs", "--state", world.state, "--json"), world.run("skills", "check", "skills", "--json"),
-    world.run("up", "--state", world.state, "--gateway", `http://${canary}@localhost:${port}`), world.run("up", "--state", world.state, "--gateway", `ws://localhost:${port}`)
+    world.run("status", "--state", world.state, "--json"),
+    world.run("runs", "--state", world.state, "--json"),
+    world.run("skills", "check", "skills", "--json"),
+    world.run("up", "--state", world.state, "--gateway", `http://${canary}@localhost:${port}`),
+    world.run("up", "--state", world.state, "--gateway", `ws://localhost:${port}`)
   ])
   runtime.kill("SIGTERM")
   again.kill("SIGTERM")
@@ -46,32 +53,39 @@ it("a runtime follows its gateway through a kill and back; the token is in no ou
   expect(everything(world.home)).not.toContain(canary)
 })
 
-it("the gateway makes its token file for its owner alone, keeps it, and prints its place and not what is in it", { timeout: 60_000 }, async () => {
-  const world = makeWorld()
-  const first = world.start("gateway", "--port", "0", "--directory", "gateway")
-  await first.says(/token in \S+\/gateway\/token/)
-  const file = join(world.home, "gateway/token")
-  const token = readFileSync(file, "utf8").trim()
-  expect(token).toMatch(/^[0-9a-f]{64}$/)
-  expect(statSync(file).mode & 0o777).toBe(0o600)
-  first.kill("SIGINT")
-  const { code, stdout, stderr } = await first.ended
-  expect(code).toBe(0)
-  expect(stdout + stderr).not.toContain(token)
-  const second = world.start("gateway", "--port", "0", "--directory", "gateway")
-  await second.says(/listening/)
-  expect(readFileSync(file, "utf8").trim()).toBe(token)
-})
+it(
+  "the gateway makes its token file for its owner alone, keeps it, and prints its place and not what is in it",
+  { timeout: 60_000 },
+  async () => {
+    const world = makeWorld()
+    const first = world.start("gateway", "--port", "0", "--directory", "gateway")
+    await first.says(/token in \S+\/gateway\/token/)
+    const file = join(world.home, "gateway/token")
+    const token = readFileSync(file, "utf8").trim()
+    expect(token).toMatch(/^[0-9a-f]{64}$/)
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    first.kill("SIGINT")
+    const { code, stdout, stderr } = await first.ended
+    expect(code).toBe(0)
+    expect(stdout + stderr).not.toContain(token)
+    const second = world.start("gateway", "--port", "0", "--directory", "gateway")
+    await second.says(/listening/)
+    expect(readFileSync(file, "utf8").trim()).toBe(token)
+  }
+)
 
 it("a port that is taken leaves with 69, a script that is wrong with 78", { timeout: 60_000 }, async () => {
   const world = makeWorld()
   const taken = createServer()
   await new Promise<void>((listening) => taken.listen(0, "127.0.0.1", listening))
-  onTestFinished(() => { taken.close() })
+  onTestFinished(() => {
+    taken.close()
+  })
   const { port } = taken.address() as { port: number }
-  writeFileSync(join(world.home, "drill.json"), "[{ \"at\": \"1 second\", \"do\": \"hangg\" }]")
+  writeFileSync(join(world.home, "drill.json"), '[{ "at": "1 second", "do": "hangg" }]')
   const [inUse, wrong] = await Promise.all([
-    world.run("gateway", "--port", String(port), "--directory", "gateway"), world.run("gateway", "--port", "0", "--directory", "other", "--script", "drill.json")
+    world.run("gateway", "--port", String(port), "--directory", "gateway"),
+    world.run("gateway", "--port", "0", "--directory", "other", "--script", "drill.json")
   ])
   expect(inUse).toMatchObject({ code: 69, stdout: "", stderr: expect.stringMatching(/^LISTEN_IN_USE at /) })
   expect(wrong).toMatchObject({ code: 78, stdout: "", stderr: expect.stringContaining("did you mean hang?".replace("d", "D")) })

@@ -41,12 +41,21 @@ export interface Running {
 export const makeWorld = (env: Record<string, string> = {}): World => {
   const home = realpathSync(mkdtempSync(join(tmpdir(), "holdfast-cli-")))
   onTestFinished(() => rmSync(home, { recursive: true, force: true, maxRetries: 5 }))
-  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(HOLDFAST_|POSTS_|VITEST|NODE_OPTIONS|XDG_)/.test(name))) as Record<string, string>
+  const inherited = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(HOLDFAST_|POSTS_|VITEST|NODE_OPTIONS|XDG_)/.test(name))
+  ) as Record<string, string>
   const world: Record<string, string> = { ...inherited, HOME: home, XDG_STATE_HOME: join(home, ".state"), NO_COLOR: "1", ...env }
   const start = (...args: ReadonlyArray<string>): Running => {
-    const child = spawn(process.execPath, ["--conditions=holdfast-source", bin, ...args], { cwd: home, env: world, stdio: ["ignore", "pipe", "pipe"] })
+    const child = spawn(process.execPath, ["--conditions=holdfast-source", bin, ...args], {
+      cwd: home,
+      env: world,
+      stdio: ["ignore", "pipe", "pipe"]
+    })
     const text = { stdout: "", stderr: "" }
-    for (const name of ["stdout", "stderr"] as const) child[name].setEncoding("utf8").on("data", (chunk: string) => { text[name] += chunk })
+    for (const name of ["stdout", "stderr"] as const)
+      child[name].setEncoding("utf8").on("data", (chunk: string) => {
+        text[name] += chunk
+      })
     const ended = new Promise<Ended>((done) => child.once("close", (code) => done({ code, ...text })))
     onTestFinished(async () => {
       if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL")
@@ -56,23 +65,39 @@ export const makeWorld = (env: Record<string, string> = {}): World => {
       pid: child.pid!,
       stdout: () => text.stdout,
       stderr: () => text.stderr,
-      says: (pattern) => until(() => {
-        const found = pattern.exec(text.stdout)
-        if (found === null && child.exitCode !== null) throw new Error(`ended with ${child.exitCode} before it said ${pattern}:\n${text.stdout}${text.stderr}`)
-        return found ?? undefined
-      }, () => `no ${pattern} in:\n${text.stdout}${text.stderr}`),
-      kill: (signal) => { child.kill(signal) },
-      closeStdout: () => { child.stdout.destroy() },
+      says: (pattern) =>
+        until(
+          () => {
+            const found = pattern.exec(text.stdout)
+            if (found === null && child.exitCode !== null)
+              throw new Error(`ended with ${child.exitCode} before it said ${pattern}:\n${text.stdout}${text.stderr}`)
+            return found ?? undefined
+          },
+          () => `no ${pattern} in:\n${text.stdout}${text.stderr}`
+        ),
+      kill: (signal) => {
+        child.kill(signal)
+      },
+      closeStdout: () => {
+        child.stdout.destroy()
+      },
       ended
     }
   }
   return {
-    home, state: join(home, "state"), skills: join(home, "skills"), env: world, start,
+    home,
+    state: join(home, "state"),
+    skills: join(home, "skills"),
+    env: world,
+    start,
     run: (...args) => start(...args).ended,
     skill: (name, settings) => {
       const folder = join(home, "skills", name)
       mkdirSync(folder, { recursive: true })
-      writeFileSync(join(folder, "SKILL.md"), `---\nname: ${name}\ndescription: A skill.\nmetadata:\n  holdfast: ${JSON.stringify(settings)}\n---\n`)
+      writeFileSync(
+        join(folder, "SKILL.md"),
+        `---\nname: ${name}\ndescription: A skill.\nmetadata:\n  holdfast: ${JSON.stringify(settings)}\n---\n`
+      )
     }
   }
 }

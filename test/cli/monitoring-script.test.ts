@@ -22,9 +22,19 @@ it("the monitoring script sees the gateway up, and its death with the skills goi
     const ported = spawnSync("sed", [`s/:3019/:${port}/`], { input: script, encoding: "utf8" }).stdout
     return spawnSync("bash", ["-c", ported], { env: world.env, encoding: "utf8" }).stdout
   }
-  const runtime = world.start("up", "--state", world.state, "--skills", world.skills, "--gateway", `ws://localhost:${port}`, "--status", status)
+  const runtime = world.start(
+    "up",
+    "--state",
+    world.state,
+    "--skills",
+    world.skills,
+    "--gateway",
+    `ws://localhost:${port}`,
+    "--status",
+    status
+  )
   await runtime.says(/mode {4}connected/)
-  await until(() => existsSync(join(status, "tick.txt")) ? true : undefined)
+  await until(() => (existsSync(join(status, "tick.txt")) ? true : undefined))
   expect(monitor()).toBe("All systems operational\n")
 
   gateway.kill("SIGKILL")

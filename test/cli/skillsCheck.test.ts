@@ -9,12 +9,17 @@ it("skills that are good are shown with their next three slots and settings, and
   world.skill("by-hand", { run: ["true"] })
   const [plain, json] = await Promise.all([world.run("skills", "check", "skills"), world.run("skills", "check", "skills", "--json")])
   expect(plain.code).toBe(0)
-  expect(plain.stdout).toMatch(/^ok {2}daily .*\n +schedule {2}cron 0 6 \* \* \* \(Asia\/Tokyo\)\n +next +(\S+T21:00:00Z ?){1}( \S+T21:00:00Z ?){2}/m)
+  expect(plain.stdout).toMatch(
+    /^ok {2}daily .*\n +schedule {2}cron 0 6 \* \* \* \(Asia\/Tokyo\)\n +next +(\S+T21:00:00Z ?){1}( \S+T21:00:00Z ?){2}/m
+  )
   expect(plain.stdout).toContain("timeout 2 minutes")
   expect(plain.stdout).toContain("none: only when triggered")
   const { skills, problems } = JSON.parse(json.stdout)
   expect(problems).toEqual([])
-  expect(skills.map(({ name, next }: { name: string; next: Array<string> }) => [name, next.length])).toEqual([["by-hand", 0], ["daily", 3]])
+  expect(skills.map(({ name, next }: { name: string; next: Array<string> }) => [name, next.length])).toEqual([
+    ["by-hand", 0],
+    ["daily", 3]
+  ])
 })
 
 it("every problem is shown with what to do about it, the good ones beside it, and the code is 78", { timeout: 60_000 }, async () => {
@@ -33,9 +38,15 @@ it("every problem is shown with what to do about it, the good ones beside it, an
 it("the config says which folders, and its overrides count", { timeout: 60_000 }, async () => {
   const world = makeWorld()
   world.skill("good", { run: ["true"] })
-  writeFileSync(join(world.home, "holdfast.config.json"), JSON.stringify({ skillsFolders: ["skills"], skills: { good: { schedule: { every: "7 minutes" } } } }))
+  writeFileSync(
+    join(world.home, "holdfast.config.json"),
+    JSON.stringify({ skillsFolders: ["skills"], skills: { good: { schedule: { every: "7 minutes" } } } })
+  )
   expect((await world.run("skills", "check")).stdout).toContain("every 7 minutes")
   mkdirSync(join(world.home, "elsewhere"))
   const bare = makeWorld()
-  expect(await bare.run("skills", "check")).toMatchObject({ code: 64, stderr: expect.stringContaining("got no folder, and none in a config") })
+  expect(await bare.run("skills", "check")).toMatchObject({
+    code: 64,
+    stderr: expect.stringContaining("got no folder, and none in a config")
+  })
 })

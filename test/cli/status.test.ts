@@ -9,20 +9,36 @@ import { makeWorld, until, type World } from "./holdfast.ts"
 
 const seen = (state: string, nowMs = Date.now()) => Effect.runPromise(standing(state, nowMs))
 let self: { readonly pid: number; readonly startTime: string; readonly bootId: string }
-beforeAll(async () => { self = (await Effect.runPromise(processIdentity(process.pid)))! })
+beforeAll(async () => {
+  self = (await Effect.runPromise(processIdentity(process.pid)))!
+})
 
 const well = {
-  format: 1, mode: "connected", means: "session and gateway up", guarantee: { local: "fires", session: "fires", gateway: "fires", results: "delivered" },
-  reasons: {}, regions: {}, pid: 1, epoch: 1, version: "0.1.0", startedAt: "2026-11-22T06:00:00Z", updatedAt: "2026-11-22T06:00:00Z",
-  skills: [], problems: [], slots: { run: 0, coalesced: 0, skipped: 0, missed: 0, superseded: 0 }, outbox: { waiting: 0, parked: 0, acknowledged: 0 }
+  format: 1,
+  mode: "connected",
+  means: "session and gateway up",
+  guarantee: { local: "fires", session: "fires", gateway: "fires", results: "delivered" },
+  reasons: {},
+  regions: {},
+  pid: process.pid,
+  epoch: 1,
+  version: "0.1.0",
+  startedAt: "2026-11-22T06:00:00Z",
+  updatedAt: "2026-11-22T06:00:00Z",
+  skills: [],
+  problems: [],
+  slots: { run: 0, coalesced: 0, skipped: 0, missed: 0, superseded: 0 },
+  outbox: { waiting: 0, parked: 0, acknowledged: 0 }
 }
 const skill = { name: "a", state: "waiting", failures: 0 }
 const nowMs = Date.parse("2026-11-22T06:00:10Z")
 /** A state directory that says this of itself, and whose owner is this very process unless told otherwise. */
 const stateOf = (world: World, picture: object | string | undefined, owner: object | undefined = {}): string => {
   mkdirSync(world.state, { recursive: true })
-  if (picture !== undefined) writeFileSync(join(world.state, "status.json"), typeof picture === "string" ? picture : JSON.stringify({ ...well, ...picture }))
-  if (owner !== undefined) writeFileSync(join(world.state, "owner.json"), JSON.stringify({ ...self, since: "2026-11-22T06:00:00Z", host: hostname(), ...owner }))
+  if (picture !== undefined)
+    writeFileSync(join(world.state, "status.json"), typeof picture === "string" ? picture : JSON.stringify({ ...well, ...picture }))
+  if (owner !== undefined)
+    writeFileSync(join(world.state, "owner.json"), JSON.stringify({ ...self, since: "2026-11-22T06:00:00Z", host: hostname(), ...owner }))
   return world.state
 }
 
@@ -41,14 +57,25 @@ it.each([
   ["critical", { mode: "failed" }],
   ["critical", { updatedAt: "2026-11-22T05:58:00Z" }],
   ["unknown", { format: 2 }],
-  ["unknown", "{ \"format\": 1, \"mo"],
-  ["unknown", undefined]
+  ["unknown", '{ "format": 1, "mo']
 ])("a runtime at work is %s when its picture says %j", async (health, picture) => {
   expect((await seen(stateOf(makeWorld(), picture), nowMs)).health).toBe(health)
 })
 
+it("a runtime that is still reading the journal is starting, whatever its predecessor wrote; after 90 s it is stuck", async () => {
+  const before = { mode: "stopped", pid: process.pid + 1, updatedAt: "2026-11-22T05:00:00Z" }
+  expect(await seen(stateOf(makeWorld(), before), nowMs)).toMatchObject({ running: true, mode: "starting", health: "warning" })
+  expect(await seen(stateOf(makeWorld(), undefined), nowMs)).toMatchObject({ running: true, mode: "starting", health: "warning" })
+  expect(await seen(stateOf(makeWorld(), before), nowMs + 90_000)).toMatchObject({ running: true, mode: "starting", health: "critical" })
+})
+
 it("an owner whose number is another process by now is not running, and neither is one that died", async () => {
-  expect(await seen(stateOf(makeWorld(), {}, { startTime: "1" }), nowMs)).toMatchObject({ running: false, health: "critical", pid: null, since: well.updatedAt })
+  expect(await seen(stateOf(makeWorld(), {}, { startTime: "1" }), nowMs)).toMatchObject({
+    running: false,
+    health: "critical",
+    pid: null,
+    since: well.updatedAt
+  })
   expect(await seen(stateOf(makeWorld(), {}, { bootId: "before" }), nowMs)).toMatchObject({ running: false })
   expect(await seen(stateOf(makeWorld(), {}, { pid: 2 ** 22 + 1 }), nowMs)).toMatchObject({ running: false })
 })
@@ -60,7 +87,9 @@ it("an owner on another host cannot be judged from here, and is not called dead"
 it("where no runtime has ever been: an error of its own, and 3 for a monitor", { timeout: 60_000 }, async () => {
   const world = makeWorld()
   const [plain, monitor, runs] = await Promise.all([
-    world.run("status", "--state", "none"), world.run("status", "--state", "none", "--exit-code", "--json"), world.run("runs", "--state", "none")
+    world.run("status", "--state", "none"),
+    world.run("status", "--state", "none", "--exit-code", "--json"),
+    world.run("runs", "--state", "none")
   ])
   expect(plain).toMatchObject({ code: 74, stdout: "", stderr: expect.stringContaining("STATE_MISSING at ") })
   expect(monitor.code).toBe(3)
@@ -77,7 +106,7 @@ it("status and runs work while the runtime runs, after it was stopped, and after
 
   const first = up()
   await first.says(/tick {2}success/)
-  await until(() => readFileSync(join(world.state, "status.json"), "utf8").includes("\"outcome\"") ? true : undefined)
+  await until(() => (readFileSync(join(world.state, "status.json"), "utf8").includes('"outcome"') ? true : undefined))
   const running = await status()
   expect(running.code).toBe(0)
   expect(running.stdout).toMatch(/^standalone {2}no gateway configured; healthy\nlocal skills: fires · needs session: refused/)
@@ -90,7 +119,7 @@ it("status and runs work while the runtime runs, after it was stopped, and after
   expect(stopped.stdout).toMatch(/^tick {3}- +- +success/m) // What it was doing then is not what it does now.
 
   const second = up()
-  await until(() => readFileSync(join(world.state, "status.json"), "utf8").includes("\"standalone\"") ? true : undefined)
+  await until(() => (readFileSync(join(world.state, "status.json"), "utf8").includes('"standalone"') ? true : undefined))
   second.kill("SIGKILL")
   await second.ended
   const killed = await status("--json")
@@ -100,6 +129,10 @@ it("status and runs work while the runtime runs, after it was stopped, and after
   const runs = await world.run("runs", "tick", "--limit", "1", "--state", world.state)
   expect(runs).toMatchObject({ code: 0, stdout: expect.stringMatching(/^RUN .*\ntick@\S+Z {2}.*\n$/) })
   const mistyped = await world.run("runs", "tic", "--state", world.state)
-  expect(mistyped).toMatchObject({ code: 1, stdout: "", stderr: expect.stringMatching(/^SKILL_UNKNOWN at skill\n.*\n {2}fix: did you mean tick\?\n$/) })
+  expect(mistyped).toMatchObject({
+    code: 1,
+    stdout: "",
+    stderr: expect.stringMatching(/^SKILL_UNKNOWN at skill\n.*\n {2}fix: did you mean tick\?\n$/)
+  })
   expect(existsSync(join(world.state, "owner.json"))).toBe(true) // Looking has tidied nothing.
 })

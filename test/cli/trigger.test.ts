@@ -1,29 +1,40 @@
 import { expect, it } from "vitest"
 import { makeWorld } from "./holdfast.ts"
 
-it("trigger prints the run's id; --wait leaves with 0 for a success and 1 for a failure; the same key is the same run", { timeout: 90_000 }, async () => {
-  const world = makeWorld()
-  world.skill("good", { run: ["true"] })
-  world.skill("bad", { run: ["false"], retry: { attempts: 1 } })
-  const runtime = world.start("up", "--state", world.state, "--skills", world.skills)
-  await runtime.says(/standalone/)
-  const trigger = (...args: ReadonlyArray<string>) => world.run("trigger", ...args, "--state", world.state)
+it(
+  "trigger prints the run's id; --wait leaves with 0 for a success and 1 for a failure; the same key is the same run",
+  { timeout: 90_000 },
+  async () => {
+    const world = makeWorld()
+    world.skill("good", { run: ["true"] })
+    world.skill("bad", { run: ["false"], retry: { attempts: 1 } })
+    const runtime = world.start("up", "--state", world.state, "--skills", world.skills)
+    await runtime.says(/standalone/)
+    const trigger = (...args: ReadonlyArray<string>) => world.run("trigger", ...args, "--state", world.state)
 
-  expect(await trigger("good", "--wait")).toMatchObject({ code: 0, stdout: expect.stringMatching(/^good@\d{8}T\d{6}(\.\d+)?Z\+manual-\S+\nsuccess after .*\n$/) })
-  expect(await trigger("bad", "--wait")).toMatchObject({ code: 1, stdout: expect.stringMatching(/^bad@\S+\nfailed after .*: .*\n$/) })
-  const json = await trigger("bad", "--wait", "--json")
-  expect(json.code).toBe(1)
-  expect(JSON.parse(json.stdout)).toMatchObject({ skill: "bad", outcome: "failed" })
+    expect(await trigger("good", "--wait")).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^good@\d{8}T\d{6}(\.\d+)?Z\+manual-\S+\nsuccess after .*\n$/)
+    })
+    expect(await trigger("bad", "--wait")).toMatchObject({ code: 1, stdout: expect.stringMatching(/^bad@\S+\nfailed after .*: .*\n$/) })
+    const json = await trigger("bad", "--wait", "--json")
+    expect(json.code).toBe(1)
+    expect(JSON.parse(json.stdout)).toMatchObject({ skill: "bad", outcome: "failed" })
 
-  const once = await trigger("good", "--key", "launch", "--wait")
-  expect(once.stdout).toMatch(/^good@\S+\+manual-launch\n/)
-  expect((await trigger("good", "--key", "launch")).stdout).toBe(`${once.stdout.split("\n")[0]}\n`)
+    const once = await trigger("good", "--key", "launch", "--wait")
+    expect(once.stdout).toMatch(/^good@\S+\+manual-launch\n/)
+    expect((await trigger("good", "--key", "launch")).stdout).toBe(`${once.stdout.split("\n")[0]}\n`)
 
-  expect(await trigger("god")).toMatchObject({ code: 1, stdout: "", stderr: expect.stringMatching(/^SKILL_UNKNOWN at skill\n.*\n {2}fix: did you mean good\?\n$/) })
-  runtime.kill("SIGINT")
-  await runtime.ended
-  expect(await trigger("good")).toMatchObject({ code: 69, stderr: expect.stringMatching(/^RUNTIME_DOWN at /) })
-})
+    expect(await trigger("god")).toMatchObject({
+      code: 1,
+      stdout: "",
+      stderr: expect.stringMatching(/^SKILL_UNKNOWN at skill\n.*\n {2}fix: did you mean good\?\n$/)
+    })
+    runtime.kill("SIGINT")
+    await runtime.ended
+    expect(await trigger("good")).toMatchObject({ code: 69, stderr: expect.stringMatching(/^RUNTIME_DOWN at /) })
+  }
+)
 
 it("a wait does not outlive the runtime it waits for", { timeout: 60_000 }, async () => {
   const world = makeWorld()
@@ -36,5 +47,8 @@ it("a wait does not outlive the runtime it waits for", { timeout: 60_000 }, asyn
   await runtime.says(/waiting for endless/)
   runtime.kill("SIGINT")
   await runtime.ended
-  expect(await waiting.ended).toMatchObject({ code: 69, stderr: expect.stringMatching(/^RUNTIME_DOWN at .*\n {2}got endless@\S+ is not settled/) })
+  expect(await waiting.ended).toMatchObject({
+    code: 69,
+    stderr: expect.stringMatching(/^RUNTIME_DOWN at .*\n {2}got endless@\S+ is not settled/)
+  })
 })

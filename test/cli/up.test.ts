@@ -10,24 +10,32 @@ const picture = (world: World) => {
   return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined
 }
 const runs = async (world: World): Promise<ReadonlyArray<Record<string, unknown>>> =>
-  (await world.run("runs", "--state", world.state, "--json")).stdout.trim().split("\n").filter((line) => line !== "").map((line) => JSON.parse(line))
+  (await world.run("runs", "--state", world.state, "--json")).stdout
+    .trim()
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line))
 
-it("says its mode and what that promises, runs a skill, writes its status file, and leaves with 0 after SIGINT", { timeout: 60_000 }, async () => {
-  const world = makeWorld()
-  world.skill("tick", everySecond)
-  const runtime = up(world)
-  await runtime.says(/^ {2}tick {2}next .*$/m)
-  await runtime.says(/mode {4}standalone: no gateway configured; healthy\n +local skills: fires/)
-  await runtime.says(/run {5}tick {2}success {2}slot \d\d:\d\d:\d\d {2}took \d/)
-  runtime.kill("SIGINT")
-  const { code, stdout, stderr } = await runtime.ended
-  expect(stdout).toContain(`state ${world.state}`)
-  expect(stdout).toMatch(/src\/bin\.ts status --state /)
-  expect(stdout).toMatch(/stop {4}SIGINT: /)
-  expect(stdout).toMatch(/mode {4}stopped: asked to\n$/)
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
-  expect(readFileSync(join(world.state, "skills/status/tick.txt"), "utf8")).toMatch(/^status=success,/)
-})
+it(
+  "says its mode and what that promises, runs a skill, writes its status file, and leaves with 0 after SIGINT",
+  { timeout: 60_000 },
+  async () => {
+    const world = makeWorld()
+    world.skill("tick", everySecond)
+    const runtime = up(world)
+    await runtime.says(/^ {2}tick {2}next .*$/m)
+    await runtime.says(/mode {4}standalone: no gateway configured; healthy\n +local skills: fires/)
+    await runtime.says(/run {5}tick {2}success {2}slot \d\d:\d\d:\d\d {2}took \d/)
+    runtime.kill("SIGINT")
+    const { code, stdout, stderr } = await runtime.ended
+    expect(stdout).toContain(`state ${world.state}`)
+    expect(stdout).toMatch(/src\/bin\.ts status --state /)
+    expect(stdout).toMatch(/stop {4}SIGINT: /)
+    expect(stdout).toMatch(/mode {4}stopped: asked to\n$/)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+    expect(readFileSync(join(world.state, "skills/status/tick.txt"), "utf8")).toMatch(/^status=success,/)
+  }
+)
 
 it("SIGTERM waits for what is running, says for what and until when, and its run still succeeds", { timeout: 60_000 }, async () => {
   const world = makeWorld()
@@ -70,7 +78,7 @@ it("a second runtime on the same state directory leaves with 69 and names the pi
   expect(json).toMatchObject({ code: 69, stdout: "" })
   expect(JSON.parse(json.stderr)).toMatchObject({ code: "LOCK_HELD" })
   const settled = picture(world).slots.run
-  await until(() => picture(world).slots.run > settled ? true : undefined) // And the first works on.
+  await until(() => (picture(world).slots.run > settled ? true : undefined)) // And the first works on.
 })
 
 it("with --json every line on stdout is one event, from the start to the end", { timeout: 60_000 }, async () => {
@@ -80,7 +88,10 @@ it("with --json every line on stdout is one event, from the start to the end", {
   await runtime.says(/"run.settled"/)
   runtime.kill("SIGTERM")
   const { code, stdout } = await runtime.ended
-  const types = stdout.trim().split("\n").map((line) => JSON.parse(line).type)
+  const types = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line).type)
   expect(code).toBe(0)
   expect(types).toEqual(expect.arrayContaining(["runtime.up", "run.claimed", "run.settled", "drain.asked", "runtime.ended"]))
   expect(types.at(-1)).toBe("runtime.ended")
@@ -93,7 +104,7 @@ it("a reader that goes away does not stop the skills", { timeout: 60_000 }, asyn
   await runtime.says(/tick {2}success/)
   runtime.closeStdout()
   const settled = picture(world).slots.run
-  await until(() => picture(world).slots.run >= settled + 3 ? true : undefined)
+  await until(() => (picture(world).slots.run >= settled + 3 ? true : undefined))
   runtime.kill("SIGINT")
   expect((await runtime.ended).code).toBe(0)
 })
@@ -106,7 +117,10 @@ it("--hold fires nothing until release, which says the mode it is in then", { ti
   await runtime.says(/held {4}tick {2}waits: /) // Its slot has come, and it waits with the reason.
   expect(picture(world).slots.run).toBe(0)
   expect((await world.run("status", "--state", world.state, "--exit-code")).code).toBe(1)
-  expect(await world.run("release", "--state", world.state, "--json")).toMatchObject({ code: 0, stdout: expect.stringContaining("\"mode\":\"standalone\"") })
+  expect(await world.run("release", "--state", world.state, "--json")).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('"mode":"standalone"')
+  })
   await runtime.says(/tick {2}success/)
 })
 
@@ -130,31 +144,42 @@ it("a retry is said with its reason and its instant", { timeout: 60_000 }, async
 it("flags stand over the config, and the config over the defaults", { timeout: 60_000 }, async () => {
   const world = makeWorld()
   world.skill("tick", everySecond)
-  writeFileSync(join(world.home, "holdfast.config.json"), JSON.stringify({ state: "from-config", status: "status-of-config", skillsFolders: ["skills"] }))
+  writeFileSync(
+    join(world.home, "holdfast.config.json"),
+    JSON.stringify({ state: "from-config", status: "status-of-config", skillsFolders: ["skills"] })
+  )
   const runtime = world.start("up", "--status", "status-of-flag")
   await runtime.says(/tick {2}success/)
-  await until(() => existsSync(join(world.home, "status-of-flag/tick.txt")) ? true : undefined)
+  await until(() => (existsSync(join(world.home, "status-of-flag/tick.txt")) ? true : undefined))
   expect(existsSync(join(world.home, "status-of-config"))).toBe(false)
   expect((await world.run("status")).stdout).toContain(join(world.home, "from-config")) // The reading commands look there too.
 })
 
-it("a config that is wrong leaves with 78, a state directory that cannot be one with 74, a wrong address with 78", { timeout: 60_000 }, async () => {
-  const world = makeWorld()
-  writeFileSync(join(world.home, "bad.json"), "{ \"stat\": 1 }")
-  writeFileSync(join(world.home, "file"), "")
-  mkdirSync(join(world.home, "foreign"))
-  writeFileSync(join(world.home, "foreign", "diary.txt"), "")
-  const ends = await Promise.all([
-    world.run("up", "--config", "bad.json"), world.run("up", "--config", "absent.json"), world.run("up", "--state", "file"),
-    world.run("up", "--state", "foreign"), world.run("up", "--state", "s", "--gateway", "http://elsewhere"), world.run("up", "--demo", "--gateway", "ws://localhost:1")
-  ])
-  expect(ends.map(({ code }) => code)).toEqual([78, 78, 74, 74, 78, 64])
-  for (const { stderr, stdout } of ends) {
-    expect(stderr).toMatch(/^[A-Z_]+ at .*\n {2}got .*, want .*\n {2}fix: .*\n$/)
-    expect(stdout).toBe("")
+it(
+  "a config that is wrong leaves with 78, a state directory that cannot be one with 74, a wrong address with 78",
+  { timeout: 60_000 },
+  async () => {
+    const world = makeWorld()
+    writeFileSync(join(world.home, "bad.json"), '{ "stat": 1 }')
+    writeFileSync(join(world.home, "file"), "")
+    mkdirSync(join(world.home, "foreign"))
+    writeFileSync(join(world.home, "foreign", "diary.txt"), "")
+    const ends = await Promise.all([
+      world.run("up", "--config", "bad.json"),
+      world.run("up", "--config", "absent.json"),
+      world.run("up", "--state", "file"),
+      world.run("up", "--state", "foreign"),
+      world.run("up", "--state", "s", "--gateway", "http://elsewhere"),
+      world.run("up", "--demo", "--gateway", "ws://localhost:1")
+    ])
+    expect(ends.map(({ code }) => code)).toEqual([78, 78, 74, 74, 78, 64])
+    for (const { stderr, stdout } of ends) {
+      expect(stderr).toMatch(/^[A-Z_]+ at .*\n {2}got .*, want .*\n {2}fix: .*\n$/)
+      expect(stdout).toBe("")
+    }
+    expect(readdirSync(join(world.home, "foreign"))).toEqual(["diary.txt"])
   }
-  expect(readdirSync(join(world.home, "foreign"))).toEqual(["diary.txt"])
-})
+)
 
 it("without --state the state is in the user's state folder, for this user alone", { timeout: 60_000 }, async () => {
   const world = makeWorld()

@@ -103,7 +103,7 @@ export const killStorm = ({ kills, seed }: Storm): Promise<StormReport> => Effec
     ...checkTranscript(events, rows, { throughMs }),
     ...unfinishedRuns(events, throughMs).map((run): Violation => ({ rule: "run.unclaimed", subject: run, detail: "never settled" }))
   ]
-  if (found.length === 0) rmSync(world.directory, { recursive: true, force: true, maxRetries: 5 })
+  if (found.length === 0 && process.env["HOLDFAST_KEEP"] === undefined) rmSync(world.directory, { recursive: true, force: true, maxRetries: 5 })
   const attempts = events.filter(({ type }) => type === "attempt.started").length
   const ended = events.filter(({ type }) => type === "attempt.failed" || type === "run.settled").length
   return {

@@ -3,7 +3,7 @@ import { Context, Data, Effect, Fiber, Schedule, type Scope, Stream } from "effe
 import { TestClock } from "effect/testing"
 import { assert, describe, expectTypeOf, it } from "vitest"
 import { assign, createActor, fromCallback, setup } from "xstate"
-import { ActorFailure, failureOf, fromEffect, fromListener, fromStream, plug, type RequirementsOf, runMachine } from "../../src/layers/actor.ts"
+import { ActorFailure, type EffectLogic, failureOf, fromEffect, fromListener, fromStream, plug, type RequirementsOf, runMachine } from "../../src/layers/actor.ts"
 import { port } from "../../src/machines/port.ts"
 import { inVirtualTime } from "../property.ts"
 
@@ -12,7 +12,8 @@ class Store extends Context.Service<Store, { readonly put: (text: string) => Eff
 class HttpError extends Data.TaggedError("HttpError")<{ readonly status: number }> {}
 
 /** One state that invokes the logic, and one to leave to. `ended` says how the actor ended, in a word. */
-const around = (logic: ReturnType<typeof fromEffect<any, any, any>>) => {
+const around = (given: object) => {
+  const logic = given as EffectLogic<unknown, unknown, void, never>
   const seen: Array<string> = []
   const machine = setup({ actors: { logic }, actions: { note: (_, text: string) => void seen.push(text) } }).createMachine({
     initial: "at",
@@ -225,7 +226,7 @@ describe("an actor made of a Stream", () => {
       states: { at: { invoke: { src: "count" }, on: { number: [{ guard: "enough", target: "left" }, { actions: "keep" }] } }, left: {} }
     })
     const { actor } = yield* runMachine(machine, { input: undefined })
-    yield* TestClock.adjust(1_000)
+    for (let i = 0; i < 2_000 && actor.getSnapshot().value === "at"; i++) yield* TestClock.adjust(1)
     assert.strictEqual(actor.getSnapshot().value, "left")
     assert.deepStrictEqual(got, Array.from({ length: 499 }, (_, i) => i + 1))
     assert.strictEqual(drawn, 500)
@@ -290,7 +291,7 @@ describe("a root actor", () => {
   })))
 
   it("drives XState's delays and Effect's sleeps by one clock and in one order", async () => {
-    const once = inVirtualTime.bind(undefined, Effect.gen(function*() {
+    const once = () => inVirtualTime(Effect.gen(function*() {
       const order: Array<string> = []
       const note = (text: string) => void order.push(text)
       const sleeper = (text: string, ms: number) => fromEffect(() => Effect.andThen(Effect.sleep(ms), Effect.sync(() => note(text))))

@@ -91,7 +91,7 @@ describe("checkRuns", () => {
     ["work that nobody had claimed", () => events(attempt(1)), `run.unclaimed ${beat(1)}`],
     ["an attempt that was left out", () => events(claimed(1), attempt(1, 2)), `attempt.order ${beat(1)}`],
     ["two attempts at a time", () => events(claimed(1), attempt(1), attempt(1, 2)), `attempt.overlap ${beat(1)}`],
-    ["a fence that was given before", () => events(claimed(1), claimed(2, { fence: 1 })), `run.fence ${beat(2)}`],
+    ["a fence that was given before", () => events(claimed(1), claimed(2, { fence })), `run.fence ${beat(2)}`],
     ["a run of another slot's name", () => events(claimed(1, { slot: at(2) })), `run.misnamed ${beat(1)}`]
   ])("finds %s", (_, history, says) => {
     expect(found(checkRuns(history()))).toEqual([says])

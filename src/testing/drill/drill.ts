@@ -7,9 +7,8 @@ import { randomUUID } from "node:crypto"
 import type { ListenFailed, StateUnusable } from "../../domain/Errors.ts"
 import { EmbeddedGateway } from "../../gateway/index.ts"
 import { checkSlots, checkTranscript, unfinishedRuns } from "../checkers/index.ts"
-import { measure, type Measures, reportsUnderWay } from "./measure.ts"
+import { measure, type Measures } from "./measure.ts"
 import { type Scenario, type ScenarioName, scenarios, type Stage } from "./scenarios.ts"
-import { stepNames } from "./skills.ts"
 import { makeWorld, type RuntimeCommand, type RuntimeProcess, until, type World } from "./world.ts"
 
 export interface DrillOptions {
@@ -83,7 +82,7 @@ const perform = Effect.fnUntraced(function*(
   tell("starting a runtime with six skills, and a gateway")
   yield* hopeFor(connected(0), "connected at first")
   yield* gateway.control.delayCommit(commitMs)
-  yield* hopeFor(() => inTheMiddle(world), "a run with a step behind it, another one at work, and a report on its way")
+  yield* hopeFor(() => inTheMiddle(world, Date.now()), "a run with a step behind it, another one at work, and a report on its way")
   tell(`${scenario.title}: begins, with runs in flight`)
   const faultAtMs = yield* Clock.currentTimeMillis
   yield* scenario.begin(stage)
@@ -125,18 +124,19 @@ const sessionKey = "agent:main:main"
  * How long the gateway takes to write a report down until the loss, so that the loss catches one: it is in the transcript, and
  * nobody was told. Whoever sends it again without looking has done it twice.
  */
-const commitMs = 300
+const commitMs = 1_000
 /** How long the drill looks on after the link is back. */
 const afterwardsMs = 2_000
 
-/** Whether one run has finished a step and not all of them, another one is at work, and a report was sent and not answered. */
-const inTheMiddle = (world: World): boolean => {
+/** Whether one run has one step behind it, another one is at work, and a report was sent so lately that its answer cannot be near. */
+const inTheMiddle = (world: World, nowMs: number): boolean => {
   const { events } = world.journal()
   const settled = new Set(events.flatMap((event) => event.type === "run.settled" ? [event.run] : []))
   const open = (skill: string) => (run: string) => run.startsWith(`${skill}@`) && !settled.has(run)
-  const steps = events.flatMap((event) => event.type === "step.finished" && open("pipeline")(event.run) ? [event.step] : [])
+  const steps = events.filter((event) => event.type === "step.finished" && open("pipeline")(event.run)).length
   const atWork = events.some((event) => event.type === "attempt.spawned" && open("reading")(event.run))
-  return atWork && steps.length > 0 && steps.length < stepNames.length && reportsUnderWay(events, Infinity) > 0
+  const sent = events.findLast((event) => event.type === "entry.sent")
+  return steps === 1 && atWork && sent !== undefined && nowMs - sent.atMs < commitMs / 3
 }
 
 /** Lets the time pass, and notes what waits and why. */

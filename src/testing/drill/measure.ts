@@ -116,7 +116,7 @@ export const measure = (seen: Seen): Measures => {
 }
 
 /** Reports sent by this instant without an answer by then. */
-export const reportsUnderWay = (events: ReadonlyArray<JournalEvent>, atMs: number): number => {
+const reportsUnderWay = (events: ReadonlyArray<JournalEvent>, atMs: number): number => {
   const underWay = new Set<string>()
   for (const event of events.filter((one) => one.atMs <= atMs)) {
     if (event.type === "entry.sent") underWay.add(event.run)

@@ -14,10 +14,10 @@ export interface DrillSkill {
 }
 
 /** The steps of `pipeline`. */
-export const stepNames = ["collect", "write", "publish"] as const
+const stepNames = ["collect", "write", "publish"] as const
 /** How long `reading` takes: longer than a runtime is down in a drill, so that its process is met alive by the next one. */
 const readingMs = 4_000
-const stepMs = 400
+const stepMs = 600
 
 /** Every skill, as files. `book` is the file of effects, absolute; `node` the program that runs them. */
 export const drillSkills = (book: string, node: string): ReadonlyArray<DrillSkill> => {

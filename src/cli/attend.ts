@@ -1,0 +1,130 @@
+/** What `holdfast up` does while the runtime works: says what happens, passes the signals on, and knows how it ended. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { shown, StorageFailed } from "../domain/Errors.ts"
+import { drainDeadlineMs, type HoldfastOptions, type Services } from "../layers/Holdfast.ts"
+import { reasonOf, Runtime } from "../layers/Runtime.ts"
+import { StateStore } from "../layers/StateStore.ts"
+import { Supervisor } from "../layers/Supervisor.ts"
+import { guarantees, type Mode } from "../machines/guarantees.ts"
+import { exit } from "./command.ts"
+import { greet } from "./greeting.ts"
+import type { Out } from "./output.ts"
+import { clock, length } from "./times.ts"
+import { eventLine, heldLine, line, modeLine } from "./upLog.ts"
+
+/** Says what happens until the runtime has ended, and passes the signals on. */
+export const attend = Effect.fnUntraced(function* (
+  options: HoldfastOptions,
+  notes: ReadonlyArray<string>,
+  signals: Queue.Dequeue<string>,
+  out: Out
+): Effect.fn.Return<number, StorageFailed, Services | Scope.Scope> {
+  const runtime = yield* Runtime
+  const store = yield* StateStore
+  const tell = (value: unknown, text: string | undefined): void => {
+    // A reader that stopped reading, as a pager does, must not fill our memory: the journal has it all.
+    if (out.backlog() > backlogMaxBytes) return
+    if (out.json) out.value(value)
+    else if (text !== undefined) out.line(text)
+  }
+  yield* Effect.forkScoped(
+    Stream.runForEach(store.events, (event) =>
+      Effect.sync(() => {
+        if (event.type !== "mode.changed") tell(event, eventLine(event, out)) // Modes are told below: also while nothing can be written.
+      })
+    ),
+    { startImmediately: true }
+  )
+  yield* Effect.forkScoped(passOn(signals, options.drainDeadlineMs ?? drainDeadlineMs, tell, out))
+  yield* Effect.forkScoped(sayHeld(tell, out))
+
+  let before: Mode = "starting"
+  yield* Stream.runForEach(runtime.modes, (mode) =>
+    Effect.gen(function* () {
+      if (mode === "starting" || mode === "stopped" || mode === "failed") return
+      if (before === "starting") greet(options, notes, yield* runtime.picture, store.ledger, out)
+      else {
+        const atMs = yield* Clock.currentTimeMillis
+        const reason = reasonOf(runtime.actor.getSnapshot())
+        tell({ type: "mode.changed", atMs, from: before, to: mode, reason, guarantee: guarantees[mode] }, modeLine(atMs, mode, reason, out))
+      }
+      before = mode
+    })
+  ).pipe(Effect.forkScoped({ startImmediately: true }))
+
+  const end = yield* runtime.ended
+  if (end.mode === "failed") {
+    return yield* new StorageFailed({
+      code: "RUNTIME_FAILED",
+      where: options.state,
+      got: shown(end.reason),
+      want: "a disk that takes what is written, and no defect",
+      fix: "mend what is named, then start again: it recovers as after a crash",
+      retryable: false
+    })
+  }
+  const atMs = yield* Clock.currentTimeMillis
+  tell({ type: "runtime.ended", atMs, ...end }, line(atMs, "mode", `stopped: ${shown(end.reason)}`, out))
+  return exit.ok
+})
+
+const backlogMaxBytes = 1_048_576
+
+/** The first signal drains, the second one stops. */
+const passOn = Effect.fnUntraced(function* (
+  signals: Queue.Dequeue<string>,
+  deadlineMs: number,
+  tell: (value: unknown, text: string) => void,
+  out: Out
+) {
+  const runtime = yield* Runtime
+  const supervisor = yield* Supervisor
+  const send = (type: "runtime.drain" | "runtime.stop") => {
+    if (runtime.actor.getSnapshot().status === "active") runtime.actor.send({ type })
+  }
+  const first = yield* Queue.take(signals)
+  const busy = (yield* supervisor.skills).flatMap(({ run }) => run ?? [])
+  const atMs = yield* Clock.currentTimeMillis
+  const waiting =
+    busy.length === 0
+      ? "nothing is running"
+      : `waiting for ${busy.join(", ")}, at most ${length(deadlineMs)} until ${clock(atMs + deadlineMs)}; again to stop now`
+  tell(
+    { type: "drain.asked", atMs, signal: first, waitsFor: busy, deadlineAtMs: atMs + deadlineMs },
+    line(atMs, "stop", `${first}: ${waiting}`, out)
+  )
+  send("runtime.drain")
+  const second = yield* Queue.take(signals)
+  const nowMs = yield* Clock.currentTimeMillis
+  tell(
+    { type: "stop.asked", atMs: nowMs, signal: second },
+    line(nowMs, "stop", `${second} again: what runs is ended now, and tried again by the next start`, out)
+  )
+  send("runtime.stop")
+})
+
+/** Being held is a state and no event, so it is looked for; only in modes in which something can be. */
+const sayHeld = Effect.fnUntraced(function* (tell: (value: unknown, text: string) => void, out: Out) {
+  const runtime = yield* Runtime
+  const supervisor = yield* Supervisor
+  let known = new Set<string>()
+  for (;;) {
+    yield* Effect.sleep(lookEveryMs)
+    const guarantee = guarantees[yield* runtime.mode]
+    if (guarantee.local === "fires" && guarantee.session !== "held" && guarantee.gateway !== "held") {
+      known = new Set()
+      continue
+    }
+    const held = (yield* supervisor.skills).filter(({ state }) => state === "held")
+    const atMs = yield* Clock.currentTimeMillis
+    for (const { name, reason } of held) {
+      if (!known.has(name)) tell({ type: "skill.held", atMs, skill: name, reason }, heldLine(atMs, name, reason ?? "", out))
+    }
+    known = new Set(held.map(({ name }) => name))
+  }
+})
+const lookEveryMs = 1_000

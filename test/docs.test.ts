@@ -1,0 +1,87 @@
+/** The documents say what the code says: copied tables, diagrams and examples are compared, links and commands are looked up. */
+import { assert, describe, it } from "vitest"
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { dirname, join, resolve } from "node:path"
+import { commands } from "../src/cli/commands.ts"
+import { JournalEvent } from "../src/domain/JournalEvent.ts"
+import { runtimeMachine } from "../src/machines/runtime.ts"
+import { modesTable, runtimeDiagram } from "./docs.ts"
+
+const root = resolve(import.meta.dirname, "..")
+const read = (file: string): string => readFileSync(join(root, file), "utf8")
+const pages = ["README.md", ...readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" }).map((name) => `docs/${name}`)]
+  .filter((name) => name.endsWith(".md"))
+const scripts = Object.keys((JSON.parse(read("package.json")) as { readonly scripts: object }).scripts)
+
+describe("the table of modes", () => {
+  it("is the code's, in README and in docs/modes.md (UPDATE_DOCS=1 writes it anew)", () => {
+    for (const file of ["README.md", "docs/modes.md"]) same(file, /^\| mode \| means \|.*(?:\n\|.*)+/m, modesTable())
+  })
+})
+
+describe("the diagram of the runtime", () => {
+  it("is the machine's (UPDATE_DOCS=1 writes it anew)", () => {
+    same("docs/architecture.md", /(?<=^```mermaid\n)[^]*?(?=\n```$)/m, runtimeDiagram())
+  })
+
+  it("has every region and every state by its name", () => {
+    const text = runtimeDiagram()
+    const ids = (node: (typeof runtimeMachine)["root"], path: string): ReadonlyArray<string> =>
+      Object.entries(node.states).flatMap(([key, child]) => [`${path}${key}`, ...ids(child as never, `${path}${key}_`)])
+    const states = ids(runtimeMachine.root, "")
+    assert.isAbove(states.length, 30)
+    for (const state of states) assert.match(text, new RegExp(`^ *state "${state.split("_").at(-1)}( \\(.*\\))?" as ${state}( \\{)?$`, "m"))
+  })
+})
+
+describe("README's example", () => {
+  it("is examples/embed.ts, which is tried", () => {
+    const [, block = ""] = /^## Embed\n[^]*?^```ts\n([^]*?)^```$/m.exec(read("README.md")) ?? []
+    assert.strictEqual(block, read("examples/embed.ts").replace(/^\/\*\*.*\*\/\n/, ""))
+  })
+})
+
+describe("docs/state-directory.md", () => {
+  it("names every event of the journal, and no other", () => {
+    const [, list = ""] = /^## Events\n([^]*?)(?=^## )/m.exec(read("docs/state-directory.md")) ?? []
+    const named = [...list.matchAll(/`([a-z]+\.[a-zA-Z]+)`/g)].map(([, type]) => type!)
+    assert.sameMembers(named, JournalEvent.members.map((member) => member.fields.type.literal))
+  })
+})
+
+describe("docs/failure-model.md", () => {
+  it("names for each promise a test that is there", () => {
+    const files = [...read("docs/failure-model.md").matchAll(/`(test\/[\w/.-]+|npm run [\w:-]+)`/g)].map(([, what]) => what!)
+    assert.isAbove(files.length, 15)
+    for (const what of files) assert.isTrue(what.startsWith("npm run ") ? scripts.includes(what.slice(8)) : existsSync(join(root, what)), what)
+  })
+})
+
+describe("a page", () => {
+  it("links only to what is there", () => {
+    for (const file of pages) {
+      for (const [, target = ""] of read(file).matchAll(/\]\(((?!https?:|#)[^)#\s]+)[^)]*\)/g)) {
+        assert.isTrue(existsSync(join(root, dirname(file), target)), `${file} links to ${target}`)
+      }
+    }
+  })
+
+  it("names only commands and scripts that are there", () => {
+    const names = new Set(commands.flatMap(({ name }) => [name, name.split(" ")[0]!]))
+    const mine = pages.filter((file) => !["docs/skills.md", "docs/monitoring.md"].includes(file) && !/decisions\/000[13]/.test(file))
+    for (const file of mine) {
+      const text = read(file)
+      for (const [, command = ""] of text.matchAll(/(?:`|^(?:\$ )?)(?:npx )?holdfast ([a-z]+)/gm)) assert.isTrue(names.has(command), `${file}: holdfast ${command}`)
+      for (const [, script = ""] of text.matchAll(/npm run ([\w:-]+)/g)) assert.include(scripts, script, file)
+    }
+  })
+})
+
+/** Compares the part of a page that `pattern` finds with what the code makes of it; `UPDATE_DOCS=1` replaces it instead. */
+function same(file: string, pattern: RegExp, made: string): void {
+  const text = read(file)
+  const found = pattern.exec(text)?.[0]
+  assert.isDefined(found, `${file} has no such part`)
+  if (process.env["UPDATE_DOCS"] === "1") writeFileSync(join(root, file), text.replace(pattern, () => made))
+  else assert.strictEqual(found, made, file)
+}
