@@ -69,6 +69,8 @@ export interface RuntimeOptions {
   readonly drainDeadlineMs?: number
   /** Sees every actor: runtime, layers, skills, runs. Anything that takes XState inspection events. */
   readonly inspect?: Inspector
+  /** Hears every event once it is durable, from the very first; `subscribe` hears those after it was called. */
+  readonly onEvent?: (event: JournalEvent) => void
 }
 
 export interface Runtime {
@@ -123,7 +125,7 @@ export const createRuntime = async ({ skills = [], gateway, inspect, ...options 
     },
     status: () => run(runtime.picture),
     subscribe: (listener) => {
-      const fiber = Effect.runFork(Stream.runForEach(store.events, (event) => Effect.ignoreCause(Effect.try({ try: () => listener(event), catch: (thrown) => thrown }))))
+      const fiber = Effect.runFork(Stream.runForEach(store.events, (event) => Effect.ignoreCause(Effect.sync(() => listener(event)))))
       return () => fiber.interruptUnsafe()
     },
     trigger: (name, { key } = {}) => run(runtime.trigger(name, key)),

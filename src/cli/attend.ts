@@ -1,10 +1,12 @@
 /** What `holdfast up` does while the runtime works: says what happens, passes the signals on, and knows how it ended. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { shown, StorageFailed } from "../domain/Errors.ts"
+import type { JournalEvent } from "../domain/JournalEvent.ts"
 import { drainDeadlineMs, type HoldfastOptions, type Services } from "../layers/Holdfast.ts"
 import { reasonOf, Runtime } from "../layers/Runtime.ts"
 import { StateStore } from "../layers/StateStore.ts"
@@ -16,29 +18,36 @@ import type { Out } from "./output.ts"
 import { clock, length } from "./times.ts"
 import { eventLine, heldLine, line, modeLine } from "./upLog.ts"
 
+interface Attended {
+  readonly options: HoldfastOptions
+  readonly notes: ReadonlyArray<string>
+  readonly signals: Queue.Dequeue<string>
+  /** Every event of this start, from the first. */
+  readonly events: Queue.Dequeue<JournalEvent>
+  readonly out: Out
+}
+
 /** Says what happens until the runtime has ended, and passes the signals on. */
-export const attend = Effect.fnUntraced(function* (
-  options: HoldfastOptions,
-  notes: ReadonlyArray<string>,
-  signals: Queue.Dequeue<string>,
-  out: Out
-): Effect.fn.Return<number, StorageFailed, Services | Scope.Scope> {
+export const attend = Effect.fnUntraced(function* ({
+  options,
+  notes,
+  signals,
+  events,
+  out
+}: Attended): Effect.fn.Return<number, StorageFailed, Services | Scope.Scope> {
   const runtime = yield* Runtime
   const store = yield* StateStore
+  const greeted = yield* Latch.make()
   const tell = (value: unknown, text: string | undefined): void => {
     // A reader that stopped reading, as a pager does, must not fill our memory: the journal has it all.
     if (out.backlog() > backlogMaxBytes) return
     if (out.json) out.value(value)
     else if (text !== undefined) out.line(text)
   }
-  yield* Effect.forkScoped(
-    Stream.runForEach(store.events, (event) =>
-      Effect.sync(() => {
-        if (event.type !== "mode.changed") tell(event, eventLine(event, out)) // Modes are told below: also while nothing can be written.
-      })
-    ),
-    { startImmediately: true }
-  )
+  const sayNext = Effect.map(Queue.take(events), (event) => {
+    if (event.type !== "mode.changed") tell(event, eventLine(event, out)) // Modes are told below: also while nothing can be written.
+  })
+  yield* Effect.forkScoped(Effect.andThen(greeted.await, Effect.forever(sayNext)))
   yield* Effect.forkScoped(passOn(signals, options.drainDeadlineMs ?? drainDeadlineMs, tell, out))
   yield* Effect.forkScoped(sayHeld(tell, out))
 
@@ -46,8 +55,10 @@ export const attend = Effect.fnUntraced(function* (
   yield* Stream.runForEach(runtime.modes, (mode) =>
     Effect.gen(function* () {
       if (mode === "starting" || mode === "stopped" || mode === "failed") return
-      if (before === "starting") greet(options, notes, yield* runtime.picture, store.ledger, out)
-      else {
+      if (before === "starting") {
+        greet(options, notes, yield* runtime.picture, store.ledger, out)
+        yield* greeted.open
+      } else {
         const atMs = yield* Clock.currentTimeMillis
         const reason = reasonOf(runtime.actor.getSnapshot())
         tell({ type: "mode.changed", atMs, from: before, to: mode, reason, guarantee: guarantees[mode] }, modeLine(atMs, mode, reason, out))

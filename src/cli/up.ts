@@ -1,9 +1,11 @@
 /** `holdfast up`: the whole runtime in the foreground, with a log for people or for programs. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import { resolve } from "node:path"
 import type { ConfigInvalid, ListenFailed, LockHeld, StateUnusable } from "../domain/Errors.ts"
+import type { JournalEvent } from "../domain/JournalEvent.ts"
 import { drainDeadlineMs, type HoldfastOptions, layer } from "../layers/Holdfast.ts"
 import { attend } from "./attend.ts"
 import { type Asked, defineCommand, shared } from "./command.ts"
@@ -52,8 +54,10 @@ export const command = defineCommand({
         const { out } = asked
         const signals = yield* stopSignals
         const { options, notes } = yield* plan(asked)
-        const services = yield* Layer.build(layer(options))
-        return yield* attend(options, notes, signals, out).pipe(Effect.provideContext(services))
+        const events = yield* Queue.unbounded<JournalEvent>()
+        const onEvent = (event: JournalEvent) => void Queue.offerUnsafe(events, event)
+        const services = yield* Layer.build(layer({ ...options, onEvent }))
+        return yield* attend({ options, notes, signals, events, out }).pipe(Effect.provideContext(services))
       })
     )
 })

@@ -5,11 +5,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
 import { basename, dirname } from "node:path"
 import {
   type ConfigInvalid, type LockHeld, type ScheduleInvalid, shown, SkillInvalid, type StateUnusable, type StorageFailed
 } from "../domain/Errors.ts"
+import type { JournalEvent } from "../domain/JournalEvent.ts"
 import { checkFields, fieldName } from "../domain/fields.ts"
 import { gatewayUrl, type GatewayUrl } from "../domain/GatewayUrl.ts"
 import { draftSkill, invalid, nameProblem, SkillSettings } from "../domain/SkillFile.ts"
@@ -66,6 +68,8 @@ export interface HoldfastOptions {
   /** How long running skills may take to finish once asked to stop, in milliseconds (30,000). */
   readonly drainDeadlineMs?: number | undefined
   readonly inspect?: Inspector | undefined
+  /** Hears every event once it is durable, from the very first: what a start finds and settles comes before anybody can subscribe. */
+  readonly onEvent?: ((event: JournalEvent) => void) | undefined
 }
 
 export type HoldfastError = ConfigInvalid | SkillInvalid | ScheduleInvalid | StateUnusable | LockHeld | StorageFailed
@@ -101,7 +105,7 @@ export type Link = Layer.Layer<Session | History | Gateway, never, StateStore>
 
 /** The same over any disk and any link: what the simulated world uses. */
 export const assembled = (
-  options: Pick<HoldfastOptions, "state" | "status" | "hold" | "drainDeadlineMs">,
+  options: Pick<HoldfastOptions, "state" | "status" | "hold" | "drainDeadlineMs" | "onEvent">,
   { entries, problems }: { readonly entries: ReadonlyArray<SkillEntry>; readonly problems: LoadedSkills["problems"] },
   link: { readonly layer: Link; readonly session: string } | undefined
 ): Layer.Layer<Services, StateUnusable | LockHeld | StorageFailed, Disk> => {
@@ -114,6 +118,7 @@ export const assembled = (
     drainDeadlineMs: options.drainDeadlineMs ?? drainDeadlineMs
   })
   return runtime.pipe(
+    Layer.provide(listening(options.onEvent)),
     Layer.provideMerge(Supervisor.layer(entries)),
     Layer.provide(Outbox.layer),
     Layer.provideMerge(link?.layer ?? noLink),
@@ -122,6 +127,14 @@ export const assembled = (
     Layer.provideMerge(StateStore.layer(options.state, { version, ...(options.status === undefined ? {} : { statusDirectory: options.status }) }))
   )
 }
+
+/** Listens before the runtime is built. A listener that throws harms nobody. */
+const listening = (listener: ((event: JournalEvent) => void) | undefined): Layer.Layer<never, never, StateStore> =>
+  listener === undefined ? Layer.empty : Layer.effectDiscard(Effect.gen(function*() {
+    const { events } = yield* StateStore
+    const hear = (event: JournalEvent) => Effect.ignoreCause(Effect.sync(() => listener(event)))
+    yield* Effect.forkScoped(Stream.runForEach(events, hear), { startImmediately: true })
+  }))
 
 const linkTo = (url: GatewayUrl, token: Redacted.Redacted | undefined, session: string): { readonly layer: Link; readonly session: string } => ({
   session,

@@ -62,13 +62,21 @@ describe("a delay of a machine", () => {
 
   it("does not fire once its state was left", () => inVirtualTime(Effect.gen(function*() {
     const machine = setup({}).createMachine({
-      initial: "waiting", states: { waiting: { after: { 1_000: "fired" }, on: { leave: "left" } }, left: {}, fired: {} }
+      initial: "waiting", states: { waiting: { after: { 1_000: "fired" }, on: { leave: "left" } }, left: { on: { back: "waiting" } }, fired: {} }
     })
     const { actor } = yield* runMachine(machine, { input: undefined })
     yield* TestClock.adjust(999)
     actor.send({ type: "leave" })
     yield* TestClock.adjust(10_000)
     assert.strictEqual(actor.getSnapshot().value, "left")
+    actor.send({ type: "back" })
+    yield* TestClock.adjust(900)
+    actor.send({ type: "leave" })
+    actor.send({ type: "back" })
+    yield* TestClock.adjust(999)
+    assert.strictEqual(actor.getSnapshot().value, "waiting", "the delay of the earlier stay has fired")
+    yield* TestClock.adjust(1)
+    assert.strictEqual(actor.getSnapshot().value, "fired")
   })))
 
   it("that XState never set can be cleared", () => {
