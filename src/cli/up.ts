@@ -10,7 +10,6 @@ import { drainDeadlineMs, type HoldfastOptions, layer } from "../layers/Holdfast
 import { attend } from "./attend.ts"
 import { type Asked, defineCommand, shared } from "./command.ts"
 import { loadConfig } from "./config.ts"
-import { startDemo } from "./demo.ts"
 import { configFile, defaultState } from "./place.ts"
 import { stopSignals } from "./signals.ts"
 import { UsageInvalid } from "./usage.ts"
@@ -75,6 +74,7 @@ const plan = Effect.fnUntraced(function* ({
   const common = { hold: given.hold, ...(given.drain === undefined ? {} : { drainDeadlineMs: given.drain * 1_000 }) }
   if (given.demo) {
     if (given.gateway !== undefined || given.config !== undefined || given.skills.length > 0) return yield* Effect.fail(demoAlone)
+    const { startDemo } = yield* Effect.promise(() => import("./demo.ts")) // With the gateway in it, which nobody else pays for.
     const { options, notes } = yield* startDemo(given.state)
     return { options: { ...options, ...common, status }, notes }
   }

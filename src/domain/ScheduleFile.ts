@@ -21,7 +21,7 @@ export type Where = (path: Path) => string
 /** Reads `schedule`. Errors: SCHEDULE_KIND, INTERVAL_SYNTAX, INTERVAL_RANGE, DATE_INVALID, and those of `parseCron`. */
 export const readSchedule = (
   { cron, timezone, every, anchor, at }: typeof ScheduleSettings.Type,
-  zone: string,
+  zone: () => string,
   where: Where
 ): Result.Result<Schedule, ScheduleInvalid> => {
   const refuse = (code: string, key: string, got: string, want: string, fix: string) =>
@@ -40,7 +40,7 @@ export const readSchedule = (
     return refuse("SCHEDULE_KIND", "timezone", "timezone without cron", "timezone with cron only", "remove timezone")
   if (anchor !== undefined && every === undefined)
     return refuse("SCHEDULE_KIND", "anchor", "anchor without every", "anchor with every only", "remove anchor")
-  if (cron !== undefined) return parseCron(cron, timezone ?? zone, where(["schedule", "cron"]))
+  if (cron !== undefined) return parseCron(cron, timezone ?? zone(), where(["schedule", "cron"]))
 
   const instant = anchor ?? at
   const atMs = instant === undefined ? 0 : readInstant(instant)

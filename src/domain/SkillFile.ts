@@ -77,7 +77,7 @@ export const withOverride = (file: SkillSettings, override: SkillSettings): Skil
 /** A definition without what only the files can say: the digest, and that the entry is there. Its paths are as written. */
 export type SkillDraft = Omit<SkillDefinition, "digest">
 
-/** Settings and defaults as a definition, or everything that is wrong with them. `zone` serves a cron without `timezone`. */
+/** Settings and defaults as a definition, or everything that is wrong with them. `zone` is asked for a cron without `timezone`. */
 export const draftSkill = ({
   name,
   description,
@@ -90,7 +90,7 @@ export const draftSkill = ({
   readonly description: string
   readonly settings: SkillSettings
   readonly folder: string
-  readonly zone: string
+  readonly zone: () => string
   readonly where: Where
 }): Result.Result<SkillDraft, ReadonlyArray<SkillInvalid | ScheduleInvalid>> => {
   const { retry, report } = settings

@@ -4,7 +4,7 @@
  * Connections are taken by a plain TCP server and only then handed to HTTP, since a frozen process still has its
  * connections accepted by the system, and reads nothing from them.
  */
-import * as http from "node:http"
+import type * as Http from "node:http"
 import * as net from "node:net"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -30,10 +30,10 @@ export interface Listener {
 }
 
 export interface Visitors {
-  readonly onRequest: (request: http.IncomingMessage, response: http.ServerResponse) => void
+  readonly onRequest: (request: Http.IncomingMessage, response: Http.ServerResponse) => void
   /** The HTTP status to refuse a WebSocket with, or nothing to take it. */
-  readonly refuseUpgrade: (request: http.IncomingMessage) => number | undefined
-  readonly onSocket: (socket: WebSocket, request: http.IncomingMessage) => void
+  readonly refuseUpgrade: (request: Http.IncomingMessage) => number | undefined
+  readonly onSocket: (socket: WebSocket, request: Http.IncomingMessage) => void
 }
 
 /** A door on `port` (0: any), still shut. Closing the scope shuts it. */
@@ -51,13 +51,13 @@ const unopened = (portWanted: number, visitors: Visitors): Listener => {
     else work()
   }
 
-  const web = http.createServer(visitors.onRequest)
+  const web = process.getBuiltinModule("node:http").createServer(visitors.onRequest)
   web.on("upgrade", (request, connection, head) => {
     connection.on("error", ignore)
     whenThawed(() => {
       const status = visitors.refuseUpgrade(request)
       if (status !== undefined) {
-        connection.end(`HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+        connection.end(`HTTP/1.1 ${status} ${process.getBuiltinModule("node:http").STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
         return
       }
       sockets.handleUpgrade(request, connection, head, (socket) => {

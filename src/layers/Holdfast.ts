@@ -89,8 +89,8 @@ export const layer = (options: HoldfastOptions): Layer.Layer<Services, HoldfastE
       skills.load(options.skillsFolders ?? [], options.overrides, {
         zone: options.timezone, gateway: options.gateway !== undefined, report: options.report, env: options.env
       }))
-    const zone = options.timezone ?? (yield* HostZone)
-    const given = yield* Effect.forEach(options.skills ?? [], (skill) => entryOf(skill, zone, options.gateway !== undefined))
+    const hostZone = yield* HostZone
+    const given = yield* Effect.forEach(options.skills ?? [], (skill) => entryOf(skill, () => options.timezone ?? hostZone(), options.gateway !== undefined))
     const url = options.gateway === undefined
       ? undefined
       : typeof options.gateway.url === "string" ? yield* Effect.fromResult(gatewayUrl(options.gateway.url)) : options.gateway.url
@@ -167,7 +167,7 @@ const twice = (name: string) => new SkillInvalid({
 })
 
 /** A skill given in code, checked like a file. */
-export const entryOf = (given: SkillGiven, zone: string, linked: boolean): Effect.Effect<SkillEntry, SkillInvalid | ScheduleInvalid> =>
+export const entryOf = (given: SkillGiven, zone: () => string, linked: boolean): Effect.Effect<SkillEntry, SkillInvalid | ScheduleInvalid> =>
   Effect.gen(function*() {
     const where = `skills.${shown(given.name)}`
     const wrongName = nameProblem(given.name, where)

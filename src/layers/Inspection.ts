@@ -18,17 +18,24 @@ export const under = (inspector: Inspector | undefined, parent: AnyActorRef | un
   const shown = new WeakMap<AnyActorRef, AnyActorRef>()
   const adopted = (actor: AnyActorRef): AnyActorRef => {
     if (parent === undefined || actor._parent !== undefined) return actor
+    above.set(actor, parent)
     const known = shown.get(actor) ?? Object.create(actor, { _parent: { value: parent } }) as AnyActorRef
     shown.set(actor, known)
     return known
   }
   return (event) => {
     try {
-      tell(parent === undefined ? event : { ...event, rootId: rootOf(parent).sessionId, actorRef: adopted(event.actorRef as AnyActorRef) })
+      tell(parent === undefined ? event : { ...event, rootId: topOf(parent).sessionId, actorRef: adopted(event.actorRef as AnyActorRef) })
     } catch {
       // Looking must not change what is looked at: XState would fail the actor.
     }
   }
 }
 
-const rootOf = (actor: AnyActorRef): AnyActorRef => actor._parent === undefined ? actor : rootOf(actor._parent)
+/** The actors that root actors are shown under. */
+const above = new WeakMap<AnyActorRef, AnyActorRef>()
+
+const topOf = (actor: AnyActorRef): AnyActorRef => {
+  const parent = actor._parent ?? above.get(actor)
+  return parent === undefined ? actor : topOf(parent)
+}

@@ -52,8 +52,8 @@ export type SkillProblem = SkillInvalid | ScheduleInvalid
 export const skillFileBytesMax = 1_048_576
 
 /** The time zone of this machine. */
-export const HostZone = Context.Reference<string>("holdfast/layers/HostZone", {
-  defaultValue: () => new Intl.DateTimeFormat().resolvedOptions().timeZone
+export const HostZone = Context.Reference<() => string>("holdfast/layers/HostZone", {
+  defaultValue: () => () => new Intl.DateTimeFormat().resolvedOptions().timeZone
 })
 
 export class Skills extends Context.Service<
@@ -69,8 +69,8 @@ export class Skills extends Context.Service<
       const services = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
       const hostZone = yield* HostZone
       return Skills.of({
-        load: (folders, overrides = {}, { zone = hostZone, gateway = true, report, env = [] } = {}) =>
-          Effect.provideContext(load(folders, { overrides, zone, gateway, report, env }), services)
+        load: (folders, overrides = {}, { zone, gateway = true, report, env = [] } = {}) =>
+          Effect.provideContext(load(folders, { overrides, zone: () => zone ?? hostZone(), gateway, report, env }), services)
       })
     })
   )
@@ -78,7 +78,7 @@ export class Skills extends Context.Service<
 
 interface Asked {
   readonly overrides: Overrides
-  readonly zone: string
+  readonly zone: () => string
   readonly gateway: boolean
   readonly report: SkillSettings["report"]
   readonly env: ReadonlyArray<string>

@@ -46,7 +46,7 @@ export const stateDirectory = "/state"
 export const makeWorld = Effect.fn("World.make")(function*(
   { skills, link, disk = diskMemory(), hold = false }: WorldOptions
 ): Effect.fn.Return<World, SkillInvalid | ScheduleInvalid | StateUnusable | LockHeld | StorageFailed, Scope.Scope> {
-  const entries = yield* Effect.forEach(skills, (skill) => entryOf(skill, "UTC", link !== undefined))
+  const entries = yield* Effect.forEach(skills, (skill) => entryOf(skill, () => "UTC", link !== undefined))
   const services = yield* Layer.build(
     assembled({ state: stateDirectory, hold }, { entries, problems: [] }, link === undefined ? undefined : { layer: link, session: mainSession })
       .pipe(Layer.provide(Layer.succeed(Disk, disk.disk)))

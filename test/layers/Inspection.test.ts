@@ -15,7 +15,7 @@ import type { Probe } from "../../src/machines/gateway.ts"
 import { makeWorld } from "../../src/testing/World.ts"
 import { inVirtualTime } from "../property.ts"
 import { folder, until } from "./children.ts"
-import { scriptedPeer } from "./scriptedPeer.ts"
+import { scriptedPeer } from "../../src/testing/ScriptedPeer.ts"
 
 const actorsOf = (events: ReadonlyArray<StatelyInspectionEvent>) => events.filter((event): event is StatelyActorEvent => event.type === "@xstate.actor")
 /** The names from an actor up to the root. */

@@ -19,7 +19,7 @@ const load = (overrides?: Overrides, options?: LoadOptions, folders: ReadonlyArr
   Effect.runPromise(
     Skills.use((skills) => skills.load(folders, overrides, options)).pipe(
       Effect.provide(Skills.layer.pipe(Layer.provide([NodeFileSystem.layer, NodePath.layer]))),
-      Effect.provideService(HostZone, "Europe/Berlin")
+      Effect.provideService(HostZone, () => "Europe/Berlin")
     )
   )
 

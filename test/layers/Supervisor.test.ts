@@ -32,7 +32,7 @@ const supervised = Effect.fnUntraced(function*(
     readonly disk?: ReturnType<typeof diskMemory>
   } = {}
 ) {
-  const entries = yield* Effect.forEach(skills, (skill) => entryOf(skill, "UTC", true))
+  const entries = yield* Effect.forEach(skills, (skill) => entryOf(skill, () => "UTC", true))
   const claims = Layer.effect(Claims, Effect.gen(function*() {
     const real = Context.get(yield* Layer.build(Claims.layer), Claims)
     return Claims.of({ claim: (claim) => dies(claim.skill) ? Effect.die(new Error("a bug of ours")) : real.claim(claim) })
@@ -202,6 +202,21 @@ describe("a gate", () => {
     yield* world.pass(1)
     const settled = world.store.ledger.slots
     assert.deepInclude(settled, { run: 2, coalesced: 5 })
+  })))
+
+  it("that closes while claimed runs wait for their turn keeps them waiting", () => inVirtualTime(Effect.gen(function*() {
+    const ran: Array<string> = []
+    const work = (ctx: EffectSkillContext) => Effect.andThen(Effect.sleep(2_000), Effect.sync(() => ran.push(iso(ctx.slot.getTime()).slice(14, -1))))
+    const world = yield* supervised([given("teller", { ...everyTen, needs: ["session"], catchUp: "all" }, work)], { gates: sessionDown })
+    yield* world.pass(30_000)
+    world.supervisor.setGates(open)
+    yield* world.pass(1_000)
+    world.supervisor.setGates(sessionDown)
+    yield* world.pass(5_000)
+    assert.deepStrictEqual(ran, ["00:10"])
+    world.supervisor.setGates(open)
+    yield* world.pass(4_000)
+    assert.deepStrictEqual(ran, ["00:10", "00:20", "00:30"])
   })))
 
   it("that opens and closes again while slots wait keeps the newest reason", () => inVirtualTime(Effect.gen(function*() {
