@@ -33,15 +33,17 @@ const inside = (parent: StateNode<any, any>, indent: string): ReadonlyArray<stri
 
 /** Every transition whose lowest common home is this node, those with one label for one pair of states once. */
 const arrows = (home: StateNode<any, any>): ReadonlyArray<string> => {
-  const found = descendants(home).flatMap((source) => [...source.transitions.values(), source.always ?? []].flat().flatMap((transition) =>
-    (transition.target ?? []).flatMap((target) => {
-      const [from, to] = [below(home, source), below(home, target)]
-      if (from === undefined || to === undefined || from === to) return []
-      const places = [from === source ? "" : ` in ${source.key}`, to === target ? "" : ` to ${target.key}`].join("")
-      const guard = transition.guard === undefined ? "" : `[${String(transition.guard)}]`
-      return [`${name(from)} --> ${name(to)} : ${[label(transition.eventType), guard].filter((part) => part !== "").join(" ")}${places}`]
-    })
-  ))
+  const found = descendants(home).flatMap((source) =>
+    [...source.transitions.values(), source.always ?? []].flat().flatMap((transition) =>
+      (transition.target ?? []).flatMap((target) => {
+        const [from, to] = [below(home, source), below(home, target)]
+        if (from === undefined || to === undefined || from === to) return []
+        const places = [from === source ? "" : ` in ${source.key}`, to === target ? "" : ` to ${target.key}`].join("")
+        const guard = transition.guard === undefined ? "" : `[${named(transition.guard)}]`
+        return [`${name(from)} --> ${name(to)} : ${[label(transition.eventType), guard].filter((part) => part !== "").join(" ")}${places}`]
+      })
+    )
+  )
   return [...new Set(found)]
 }
 
@@ -70,8 +72,14 @@ const below = (home: StateNode<any, any>, node: StateNode<any, any>): StateNode<
 
 const name = ({ path }: StateNode<any, any>): string => path.join("_")
 
-const invoked = ({ invoke }: StateNode<any, any>): string => invoke.map(({ src }) => ` (runs ${String(src)})`).join("")
+const invoked = ({ invoke }: StateNode<any, any>): string => invoke.map(({ src }) => ` (runs ${named(src)})`).join("")
+
+/** Guards and actors are given by name in every machine of ours; one that is not has no place in a picture. */
+const named = (reference: unknown): string => {
+  if (typeof reference !== "string") throw new Error("the machine names its guards and actors")
+  return reference
+}
 
 const invokes: ReadonlyMap<string, string> = new Map(
-  descendants(runtimeMachine.root).flatMap(({ invoke }) => invoke.map(({ id, src }) => [id, String(src)] as const))
+  descendants(runtimeMachine.root).flatMap(({ invoke }) => invoke.map(({ id, src }) => [id, named(src)] as const))
 )

@@ -18,60 +18,86 @@ describe("an example", () => {
     assert.sameMembers(files, tried)
   })
 
-  it("embeds a runtime, and shows a run and its status line", async () => {
-    const { code, stdout, stderr } = await start("examples/embed.ts").ended
-    assert.strictEqual(code, 0, stderr)
-    assert.match(stdout, /^standalone: no gateway configured; healthy; heartbeat@\d{8}T\d{6}Z success\n/)
-    assert.match(stdout, /\nstatus=success,timestamp=\S+,run=heartbeat@\d{8}T\d{6}Z,duration_ms=\d+,late_ms=\d+,beats=1\n/)
-  }, withinMs)
+  it(
+    "embeds a runtime, and shows a run and its status line",
+    async () => {
+      const { code, stdout, stderr } = await start("examples/embed.ts").ended
+      assert.strictEqual(code, 0, stderr)
+      assert.match(stdout, /^standalone: no gateway configured; healthy; heartbeat@\d{8}T\d{6}Z success\n/)
+      assert.match(stdout, /\nstatus=success,timestamp=\S+,run=heartbeat@\d{8}T\d{6}Z,duration_ms=\d+,late_ms=\d+,beats=1\n/)
+    },
+    withinMs
+  )
 
-  it("is a runtime as a layer, whose skill uses a service", async () => {
-    const { code, stdout, stderr } = await start("examples/effect.ts").ended
-    assert.strictEqual(code, 0, stderr)
-    assert.match(stdout, /for \S+Z \(greeting@\d{8}T\d{6}Z\/publish\)/)
-    assert.match(stdout, /standalone; greeting: success/)
-  }, withinMs)
+  it(
+    "is a runtime as a layer, whose skill uses a service",
+    async () => {
+      const { code, stdout, stderr } = await start("examples/effect.ts").ended
+      assert.strictEqual(code, 0, stderr)
+      assert.match(stdout, /for \S+Z \(greeting@\d{8}T\d{6}Z\/publish\)/)
+      assert.match(stdout, /standalone; greeting: success/)
+    },
+    withinMs
+  )
 
-  it("lets a skill crash in virtual time and finds each post published once", async () => {
-    const { code, stdout, stderr } = await start("examples/test-your-skill.ts").ended
-    assert.strictEqual(code, 0, stderr)
-    assert.strictEqual(stdout, "held fast: one run, each post once\n")
-    assert.isAtMost(read("examples/test-your-skill.ts").trimEnd().split("\n").length, 30)
-  }, withinMs)
+  it(
+    "lets a skill crash in virtual time and finds each post published once",
+    async () => {
+      const { code, stdout, stderr } = await start("examples/test-your-skill.ts").ended
+      assert.strictEqual(code, 0, stderr)
+      assert.strictEqual(stdout, "held fast: one run, each post once\n")
+      assert.isAtMost(read("examples/test-your-skill.ts").trimEnd().split("\n").length, 30)
+    },
+    withinMs
+  )
 
-  it("shows every machine to Stately's inspector, each skill below the supervisor", async () => {
-    const relay = new WebSocketServer({ host: "127.0.0.1", port: 0 })
-    onTestFinished(() => relay.close())
-    const told: Array<Told> = []
-    relay.on("connection", (socket) => socket.on("message", (data) => told.push(JSON.parse(String(data)))))
-    await once(relay, "listening")
-    const example = start("examples/inspect.ts", `ws://127.0.0.1:${(relay.address() as AddressInfo).port}`)
-    const actors = () => told.filter((event) => event.type === "@xstate.actor")
-    await until(() => told.some((event) => event.type === "@xstate.snapshot") && actors().some(({ name }) => name === "run"), () => example.text())
-    const above = (one: Told): ReadonlyArray<Told> => actors().filter(({ sessionId }) => sessionId === one.parentId)
-    const ancestors = (one: Told): ReadonlyArray<string> => above(one).flatMap((parent) => [parent.name ?? "", ...ancestors(parent)])
-    const names = ancestors(actors().find(({ name }) => name === "run")!)
-    assert.strictEqual(names[0], "heartbeat")
-    assert.include(names, "supervisor")
-    assert.strictEqual(names.at(-1), "runtime")
-    example.stop()
-    assert.strictEqual((await example.ended).code, 0)
-  }, withinMs)
+  it(
+    "shows every machine to Stately's inspector, each skill below the supervisor",
+    async () => {
+      const relay = new WebSocketServer({ host: "127.0.0.1", port: 0 })
+      onTestFinished(() => relay.close())
+      const told: Array<Told> = []
+      relay.on("connection", (socket) => socket.on("message", (data: Buffer) => told.push(JSON.parse(data.toString()))))
+      await once(relay, "listening")
+      const example = start("examples/inspect.ts", `ws://127.0.0.1:${(relay.address() as AddressInfo).port}`)
+      const actors = () => told.filter((event) => event.type === "@xstate.actor")
+      await until(
+        () => told.some((event) => event.type === "@xstate.snapshot") && actors().some(({ name }) => name === "run"),
+        () => example.text()
+      )
+      const above = (one: Told): ReadonlyArray<Told> => actors().filter(({ sessionId }) => sessionId === one.parentId)
+      const ancestors = (one: Told): ReadonlyArray<string> => above(one).flatMap((parent) => [parent.name ?? "", ...ancestors(parent)])
+      const names = ancestors(actors().find(({ name }) => name === "run")!)
+      assert.strictEqual(names[0], "heartbeat")
+      assert.include(names, "supervisor")
+      assert.strictEqual(names.at(-1), "runtime")
+      example.stop()
+      assert.strictEqual((await example.ended).code, 0)
+    },
+    withinMs
+  )
 
-  it("is a process skill that is good, runs, and answers with fields", async () => {
-    const state = join(temporary(), "state")
-    const check = await holdfast("skills", "check", "examples/skills").ended
-    assert.strictEqual(check.code, 0, check.stdout)
-    const runtime = holdfast("up", "--state", state, "--skills", "examples/skills")
-    await until(() => runtime.text().includes("hello"), () => runtime.text())
-    const triggered = await holdfast("trigger", "hello", "--wait", "--state", state).ended
-    assert.strictEqual(triggered.code, 0, triggered.stderr)
-    const run = triggered.stdout.split("\n")[0]!
-    runtime.stop()
-    assert.strictEqual((await runtime.ended).code, 0)
-    assert.include(readFileSync(join(state, "skills/status/hello.txt"), "utf8"), `,greeted=world,key=${run}\n`)
-    assert.match(readFileSync(join(state, "runs", run, "stdout.log"), "utf8"), /^hello world, for the slot of \S+Z \(attempt 1\)\n$/)
-  }, withinMs)
+  it(
+    "is a process skill that is good, runs, and answers with fields",
+    async () => {
+      const state = join(temporary(), "state")
+      const check = await holdfast("skills", "check", "examples/skills").ended
+      assert.strictEqual(check.code, 0, check.stdout)
+      const runtime = holdfast("up", "--state", state, "--skills", "examples/skills")
+      await until(
+        () => runtime.text().includes("hello"),
+        () => runtime.text()
+      )
+      const triggered = await holdfast("trigger", "hello", "--wait", "--state", state).ended
+      assert.strictEqual(triggered.code, 0, triggered.stderr)
+      const run = triggered.stdout.split("\n")[0]!
+      runtime.stop()
+      assert.strictEqual((await runtime.ended).code, 0)
+      assert.include(readFileSync(join(state, "skills/status/hello.txt"), "utf8"), `,greeted=world,key=${run}\n`)
+      assert.match(readFileSync(join(state, "runs", run, "stdout.log"), "utf8"), /^hello world, for the slot of \S+Z \(attempt 1\)\n$/)
+    },
+    withinMs
+  )
 })
 
 /** What the inspector sends, as far as it is looked at here. */
@@ -94,11 +120,18 @@ const temporary = (): string => {
 const start = (...words: ReadonlyArray<string>) => {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(HOLDFAST_|VITEST|NODE_)/.test(name)))
   const child = spawn(process.execPath, ["--conditions=holdfast-source", ...words], {
-    cwd: root, env: { ...env, TMPDIR: temporary(), NO_COLOR: "1" }, stdio: ["ignore", "pipe", "pipe"]
+    cwd: root,
+    env: { ...env, TMPDIR: temporary(), NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "pipe"]
   })
   const said = { stdout: "", stderr: "" }
-  for (const name of ["stdout", "stderr"] as const) child[name].setEncoding("utf8").on("data", (chunk: string) => { said[name] += chunk })
-  const ended = new Promise<{ readonly code: number | null } & typeof said>((done) => child.once("close", (code) => done({ code, ...said })))
+  for (const name of ["stdout", "stderr"] as const)
+    child[name].setEncoding("utf8").on("data", (chunk: string) => {
+      said[name] += chunk
+    })
+  const ended = new Promise<{ readonly code: number | null } & typeof said>((done) =>
+    child.once("close", (code) => done({ code, ...said }))
+  )
   onTestFinished(async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL")
     await ended

@@ -62,7 +62,8 @@ export const layer: Layer.Layer<never, never, Runtime | StateStore> = Layer.effe
   yield* Effect.acquireRelease(
     Effect.callback<void>((resume) => {
       fs.rmSync(path, { force: true }) // Left by a runtime that was killed: we hold the lock, so nobody listens there.
-      server.once("error", (error) => resume(Effect.logWarning(`no control socket: ${error.message}`)))
+      // Not once: a machine short of descriptors says so here at any time, and an error that nobody hears ends the process.
+      server.on("error", (error) => resume(Effect.logWarning(`no control socket: ${error.message}`)))
       server.listen(path, () => {
         fs.chmodSync(path, 0o600)
         resume(Effect.void)

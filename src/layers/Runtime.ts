@@ -20,7 +20,7 @@ import { adopt } from "./Adoption.ts"
 import * as GatewayLayer from "./Gateway.ts"
 import { Inspection, under } from "./Inspection.ts"
 import * as OutboxLayer from "./Outbox.ts"
-import { Process } from "./Process.ts"
+import type { Process } from "./Process.ts"
 import { Run } from "./Run.ts"
 import * as SessionLayer from "./Session.ts"
 import type { SkillEntry } from "./SkillFunction.ts"
@@ -143,12 +143,13 @@ const make = Effect.fnUntraced(function*(options: RuntimeOptions) {
   yield* Effect.forkScoped(keepShown(show, Stream.merge(modes, Stream.map(store.events, () => undefined))))
 
   const ended = Effect.orDie(awaitDone)
+  const started = Effect.raceFirst(supervisor.started, Effect.asVoid(ended))
   return Runtime.of({
     actor,
     mode: Effect.sync(() => modeOf(actor.getSnapshot())),
     modes,
     picture,
-    trigger: supervisor.trigger,
+    trigger: (skill, key) => Effect.andThen(started, supervisor.trigger(skill, key)), // Whoever has the layer may ask at once.
     drain: Effect.suspend(() => {
       actor.send({ type: "runtime.drain" })
       return ended
@@ -157,7 +158,7 @@ const make = Effect.fnUntraced(function*(options: RuntimeOptions) {
       actor.send({ type: "runtime.stop" })
       return ended
     }),
-    started: Effect.raceFirst(supervisor.started, Effect.asVoid(ended)),
+    started,
     ended
   })
 })

@@ -18,12 +18,12 @@ import type { Actor, AnyActorRef } from "xstate"
 import { nearest, Refused, shown, type StorageFailed } from "../domain/Errors.ts"
 import { nameRule, type RunId, runId } from "../domain/Run.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
-import { type Gate, skillMachine } from "../machines/skill.ts"
+import type { Gate, skillMachine } from "../machines/skill.ts"
 import { type Crash, supervisorMachine } from "../machines/supervisor.ts"
 import { fromEffect, plug, runMachine } from "./actor.ts"
 import { Claims } from "./Claims.ts"
 import { Inspection, under } from "./Inspection.ts"
-import { fresh, resume, Run } from "./Run.ts"
+import { fresh, resume, type Run } from "./Run.ts"
 import { Scheduler } from "./Scheduler.ts"
 import { bind } from "./Skill.ts"
 import type { SkillEntry } from "./SkillFunction.ts"
@@ -67,6 +67,8 @@ export class Supervisor extends Context.Service<Supervisor, {
 interface Child {
   readonly entry: SkillEntry
   readonly actor: Actor<typeof skillMachine>
+  /** Held while a run is claimed by hand. */
+  readonly byHand: Semaphore.Semaphore
   gate: Gate
 }
 
@@ -113,7 +115,7 @@ const make = Effect.fnUntraced(function*(entries: ReadonlyArray<SkillEntry>) {
     const running = yield* Effect.flatMap(bind(entry), (machine) =>
       runMachine(machine, { id: name, input: { name, unsettled, gate }, inspect: under(inspector, shownUnder) })
     ).pipe(Scope.provide(scope), Effect.provideContext(hands))
-    children.set(name, { entry, actor: running.actor, gate })
+    children.set(name, { entry, actor: running.actor, byHand: Semaphore.makeUnsafe(1), gate })
     const watch = Effect.gen(function*() {
       const exit = yield* Effect.exit(running.awaitDone)
       children.delete(name)
@@ -138,11 +140,7 @@ const make = Effect.fnUntraced(function*(entries: ReadonlyArray<SkillEntry>) {
 
   // One after the other: the answer to one depends on what the one before has put on record. And in a fiber of its own:
   // who asked may stop waiting, and a claim that is on record must still reach the actor.
-  const byHand = yield* Semaphore.make(1)
-  const trigger = Effect.fn("Supervisor.trigger")((skill: string, key?: string) =>
-    Effect.flatMap(Effect.forkDetach(byHand.withPermit(claimByHand(skill, key))), Fiber.join))
-
-  const claimByHand = Effect.fnUntraced(function*(skill: string, key: string | undefined) {
+  const trigger = Effect.fn("Supervisor.trigger")(function*(skill: string, key?: string) {
     if (!known.has(skill)) return yield* unknownSkill(skill, known.keys())
     const child = children.get(skill)
     if (child === undefined) {
@@ -151,6 +149,13 @@ const make = Effect.fnUntraced(function*(entries: ReadonlyArray<SkillEntry>) {
         fix: "`holdfast status` says how it stands"
       })
     }
+    // One after another, so that a key asked for twice at once is one run; and to its end, so that no claim is left without its run.
+    return yield* Effect.flatMap(Effect.forkDetach(child.byHand.withPermit(claimByHand(child, key))), Fiber.join)
+  })
+
+  const claimByHand = Effect.fnUntraced(function*(child: Child, key: string | undefined) {
+    const { definition } = child.entry
+    const skill = definition.name
     if (key !== undefined && !nameRule.test(key)) {
       return yield* new Refused({
         code: "TRIGGER_KEY", where: "trigger key", got: shown(key), want: "lower case letters, digits and inner dashes, at most 64", fix: "choose another key"
@@ -173,7 +178,6 @@ const make = Effect.fnUntraced(function*(entries: ReadonlyArray<SkillEntry>) {
         code: "RUN_OVERLAP", where: skill, got: `${busyWith} is under way`, want: "no run under way (overlap: skip)", fix: "wait until it has settled"
       })
     }
-    const { definition } = child.entry
     const run = runId({ skill, slotAtMs, manual })
     yield* store.append(yield* claims.claim({ run, skill, slotAtMs, digest: definition.digest, missed: 0 }))
     child.actor.send({ type: "run.claimed", run: fresh(run, definition) })

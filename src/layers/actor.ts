@@ -130,7 +130,7 @@ export const fromStream = <A extends EventObject, E, R, I = void>(
 export const fromListener = <I = void>(
   listen: (args: Pick<ActorArgs<I>, "input" | "sendBack">) => () => void
 ): EffectLogic<void, never, I, never> =>
-  fromCallback<EventObject, I & {}>(({ input, sendBack }) => listen({ input: input as I, sendBack })) as never
+  fromCallback<EventObject, I & {}>(({ input, sendBack }) => listen({ input, sendBack })) as never
 
 /** A machine with its ports plugged, and what they need. */
 export type Plugged<M extends AnyStateMachine, R> = M & Needs<R>

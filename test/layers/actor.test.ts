@@ -191,7 +191,7 @@ describe("closing the scope", () => {
       const { actor } = yield* runMachine(machine, { input: undefined })
       yield* Effect.sleep(5)
       actor.send({ type: "leave" })
-      order.push(`machine ${String(actor.getSnapshot().value)}`)
+      order.push(`machine ${actor.getSnapshot().value}`)
     })).pipe(Effect.andThen(Effect.sync(() => order.push("closed")))))
     yield* TestClock.adjust(100)
     assert.deepStrictEqual(order, ["machine left", "body", "closed"])
@@ -325,13 +325,11 @@ describe("a root actor", () => {
 describe("services", () => {
   const fetch = fromEffect(({ input }: { input: string }) => Api.use((api) => api.get(input)))
   const save = fromEffect(({ input }: { input: string }) => Store.use((store) => store.put(input)))
-  const inner = plug(
-    setup({ actors: { save: port<void, string>("save") } }).createMachine({
-      initial: "at", states: { at: { invoke: { src: "save", input: "x", onDone: "end" } }, end: { type: "final" } }
-    }),
-    { save }
-  )
-  const outerMachine = setup({ actors: { fetch: port<string, string>("fetch"), inner: port<unknown>("inner") }, types: { output: {} as string } }).createMachine({
+  const innerMachine = setup({ actors: { save: port<void, string>("save") } }).createMachine({
+    initial: "at", states: { at: { invoke: { src: "save", input: "x", onDone: "end" } }, end: { type: "final" } }
+  })
+  const inner = plug(innerMachine, { save })
+  const outerMachine = setup({ actors: { fetch: port<string, string>("fetch"), inner: innerMachine }, types: { output: {} as string } }).createMachine({
     initial: "at",
     states: {
       at: { invoke: { id: "fetch", src: "fetch", input: "7", onDone: "in" } },
@@ -340,7 +338,7 @@ describe("services", () => {
     },
     output: "ended"
   })
-  const outer = plug(outerMachine, { fetch, inner: inner as never as typeof inner & ReturnType<typeof port<unknown>> })
+  const outer = plug(outerMachine, { fetch, inner })
 
   it("come from wherever the machine is run, also for a machine inside another", () => inVirtualTime(Effect.gen(function*() {
     const put: Array<string> = []

@@ -23,7 +23,7 @@ const watched = Effect.gen(function*() {
     })
   }
 })
-const durationMs = (duration: unknown) => Number((duration as { value: { millis: number } }).value.millis)
+const durationMs = (duration: unknown) => (duration as { readonly value: { readonly millis: number } }).value.millis
 
 describe("a long sleep", () => {
   it("is made of hops of an hour at most, and a process timer never sees more", () => inVirtualTime(Effect.gen(function*() {
