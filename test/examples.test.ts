@@ -139,7 +139,7 @@ const start = (...words: ReadonlyArray<string>) => {
   return { ended, stop: () => child.kill("SIGINT"), text: () => said.stdout + said.stderr }
 }
 
-const holdfast = (...words: ReadonlyArray<string>) => start("src/bin.ts", ...words)
+const holdfast = (...words: ReadonlyArray<string>) => start("dist/bin.js", ...words)
 
 const until = async (holds: () => boolean, why: () => string): Promise<void> => {
   for (const deadline = Date.now() + 40_000; !holds();) {

@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process"
 import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join, resolve } from "node:path"
+import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type DrillReport, measuredTable, promiseTable, type ScenarioName } from "../../src/testing/drill/index.ts"
+import { bin } from "../built.ts"
 
-const bin = resolve(import.meta.dirname, "../../src/bin.ts")
 const temporary = mkdtempSync(join(realpathSync(tmpdir()), "holdfast-drills-"))
 afterAll(() => rmSync(temporary, { recursive: true, force: true }))
 
@@ -18,7 +18,7 @@ interface Ended {
 /** The command as a user calls it, with its temporary folders in ours. */
 const drill = (...argv: ReadonlyArray<string>): Promise<Ended> =>
   new Promise((done) => {
-    const child = spawn(process.execPath, ["--conditions=holdfast-source", bin, "drill", ...argv], { env: { ...process.env, TMPDIR: temporary } })
+    const child = spawn(process.execPath, [bin, "drill", ...argv], { env: { ...process.env, TMPDIR: temporary } })
     const said = { stdout: "", stderr: "" }
     child.stdout.on("data", (chunk: Buffer) => { said.stdout += chunk.toString() })
     child.stderr.on("data", (chunk: Buffer) => { said.stderr += chunk.toString() })
@@ -120,7 +120,7 @@ describe("the command", () => {
   })
 
   it("removes its folder and ends its runtime when it is broken off", async () => {
-    const child = spawn(process.execPath, ["--conditions=holdfast-source", bin, "drill", "partition"], {
+    const child = spawn(process.execPath, [bin, "drill", "partition"], {
       env: { ...process.env, TMPDIR: temporary }, stdio: ["ignore", "ignore", "pipe"]
     })
     const code = new Promise((done) => { child.once("close", done) })

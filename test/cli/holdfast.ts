@@ -1,11 +1,11 @@
-/** The real command from its sources, in a home of its own. */
+/** The real command as it is built, in a home of its own. */
 import { spawn } from "node:child_process"
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join, resolve } from "node:path"
+import { join } from "node:path"
 import { onTestFinished } from "vitest"
+import { bin } from "../built.ts"
 
-const bin = resolve(import.meta.dirname, "../../src/bin.ts")
 
 export interface World {
   /** Home and working directory, empty at first. */
@@ -46,7 +46,7 @@ export const makeWorld = (env: Record<string, string> = {}): World => {
   ) as Record<string, string>
   const world: Record<string, string> = { ...inherited, HOME: home, XDG_STATE_HOME: join(home, ".state"), NO_COLOR: "1", ...env }
   const start = (...args: ReadonlyArray<string>): Running => {
-    const child = spawn(process.execPath, ["--conditions=holdfast-source", bin, ...args], {
+    const child = spawn(process.execPath, [bin, ...args], {
       cwd: home,
       env: world,
       stdio: ["ignore", "pipe", "pipe"]

@@ -29,7 +29,7 @@ it(
     runtime.kill("SIGINT")
     const { code, stdout, stderr } = await runtime.ended
     expect(stdout).toContain(`state ${world.state}`)
-    expect(stdout).toMatch(/src\/bin\.ts status --state /)
+    expect(stdout).toMatch(/holdfast status --state /)
     expect(stdout).toMatch(/stop {4}SIGINT: /)
     expect(stdout).toMatch(/mode {4}stopped: asked to\n$/)
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" })

@@ -4,9 +4,9 @@
  */
 import { Effect, Redacted } from "effect"
 import { rmSync } from "node:fs"
-import { resolve } from "node:path"
 import { EmbeddedGateway } from "../../src/gateway/index.ts"
 import { checkRuns, checkSlots, checkSteps, checkTranscript, unfinishedRuns, type Violation } from "../../src/testing/checkers/index.ts"
+import { bin } from "../built.ts"
 import { makeWorld, type RuntimeCommand, until } from "../../src/testing/drill/world.ts"
 
 export interface Storm {
@@ -27,9 +27,8 @@ export interface StormReport {
   readonly directory: string
 }
 
-const bin = resolve(import.meta.dirname, "../../src/bin.ts")
 const up: RuntimeCommand = ({ state, skills, gateway }) =>
-  [process.execPath, "--conditions=holdfast-source", bin, "up", "--state", state, "--skills", skills, "--gateway", gateway]
+  [process.execPath, bin, "up", "--state", state, "--skills", skills, "--gateway", gateway]
 const session = "agent:main:main"
 
 export const killStorm = ({ kills, seed }: Storm): Promise<StormReport> => Effect.runPromise(Effect.scoped(Effect.gen(function*() {

@@ -42,7 +42,7 @@ describe("the link over real sockets", () => {
     yield* delivered
     yield* control.refuse
     yield* mode("degraded.partitioned")
-    assert.strictEqual(world.child("session").context.told, "refused")
+    yield* eventually("refused", Effect.sync(() => world.child("session").context.told === "refused"))
     yield* settleOne
     yield* control.accept
     yield* mode("connected")

@@ -92,7 +92,7 @@ const perform = Effect.fnUntraced(function*(
   yield* scenario.end(stage)
   tell(`${scenario.title}: is over after ${(healedAtMs - faultAtMs) / 1_000} s`)
   yield* hopeFor(connected(healedAtMs), "connected again")
-  yield* Effect.sleep(afterwardsMs)
+  yield* Effect.sleep(Math.max(afterwardsMs, faultAtMs + spanMinMs - (yield* Clock.currentTimeMillis)))
 
   const endAtMs = yield* Clock.currentTimeMillis
   const rows = gateway.transcript(sessionKey)
@@ -127,6 +127,8 @@ const sessionKey = "agent:main:main"
 const commitMs = 1_000
 /** How long the drill looks on after the link is back. */
 const afterwardsMs = 2_000
+/** From the loss to the end, at the least: the skills have three and a half slots a second, and twenty are too few to say much. */
+const spanMinMs = 7_000
 
 /** Whether one run has one step behind it, another one is at work, and a report was sent so lately that its answer cannot be near. */
 const inTheMiddle = (world: World, nowMs: number): boolean => {
