@@ -21,7 +21,7 @@ export const built = (): void => {
 export const lasting = async (...args: ReadonlyArray<string>): Promise<number> => {
   const startedAt = performance.now()
   const child = spawn(process.execPath, args, { stdio: "ignore" })
-  const [code] = await once(child, "exit") as [number | null]
+  const [code] = (await once(child, "exit")) as [number | null]
   if (code !== 0) throw new Error(`node ${args.join(" ")} left with ${code}`)
   return performance.now() - startedAt
 }

@@ -38,7 +38,8 @@ interface Measured {
   readonly rows: ReadonlyArray<Row>
 }
 
-if (!values.json) console.log(`Node ${process.version}, ${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? "unknown"}), ${effort}`)
+if (!values.json)
+  console.log(`Node ${process.version}, ${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? "unknown"}), ${effort}`)
 const measured: Array<Measured> = []
 for (const name of wanted) {
   const one = wanted.length === 1 ? await here(name) : apart(name)
@@ -56,7 +57,10 @@ async function here(name: string): Promise<Measured> {
 
 function apart(name: string): Measured {
   const flags = [name, "--json", ...(effort === "usual" ? [] : [`--${effort}`])]
-  const answer = execFileSync(process.execPath, [...process.execArgv, import.meta.filename, ...flags], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] })
+  const answer = execFileSync(process.execPath, [...process.execArgv, import.meta.filename, ...flags], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"]
+  })
   return (JSON.parse(answer.slice(answer.lastIndexOf("\n[") + 1)) as ReadonlyArray<Measured>)[0]!
 }
 
@@ -77,5 +81,11 @@ function show({ figure, about, load, rows }: Measured): void {
 }
 
 function number(value: number): string {
-  return value >= 1_000 ? Math.round(value).toLocaleString("en") : value >= 10 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toFixed(3)
+  return value >= 1_000
+    ? Math.round(value).toLocaleString("en")
+    : value >= 10
+      ? value.toFixed(0)
+      : value >= 1
+        ? value.toFixed(1)
+        : value.toFixed(3)
 }

@@ -48,40 +48,67 @@ const inRuntime = async (forMs: number): Promise<number> => {
   using folder = temporaryFolder()
   const names = Array.from({ length: writers }, (_, i) => `skill-${i}`)
   const skills = names.map((name) => Skill.make({ name, run: () => Effect.void }))
-  return await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
-    const services = yield* Layer.build(layer({ state: folder.path, skills }))
-    const supervisor = Context.get(services, Supervisor)
-    while (names.some((name) => supervisor.actor(name)?.getSnapshot().context.gate.open !== true)) yield* Effect.sleep(5)
-    return yield* rate(forMs, (i) => {
-      const actor = supervisor.actor(names[i]!)!
-      const settled = Effect.callback<void>((resume) => {
-        const subscription = actor.subscribe(({ context }) => {
-          if (context.runs.length > 0) return
-          subscription.unsubscribe()
-          resume(Effect.void)
+  return await Effect.runPromise(
+    Effect.scoped(
+      Effect.gen(function* () {
+        const services = yield* Layer.build(layer({ state: folder.path, skills }))
+        const supervisor = Context.get(services, Supervisor)
+        while (names.some((name) => supervisor.actor(name)?.getSnapshot().context.gate.open !== true)) yield* Effect.sleep(5)
+        return yield* rate(forMs, (i) => {
+          const actor = supervisor.actor(names[i]!)!
+          const settled = Effect.callback<void>((resume) => {
+            const subscription = actor.subscribe(({ context }) => {
+              if (context.runs.length > 0) return
+              subscription.unsubscribe()
+              resume(Effect.void)
+            })
+          })
+          return Effect.andThen(supervisor.trigger(names[i]!), settled)
         })
       })
-      return Effect.andThen(supervisor.trigger(names[i]!), settled)
-    })
-  })))
+    )
+  )
 }
 
 const inJournal = async (forMs: number): Promise<number> => {
   using folder = temporaryFolder()
-  return await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
-    fs.mkdirSync(join(folder.path, "journal"))
-    const nothing = { ledger: new Ledger(), segment: 0, proven: { seq: 0, crc: 0 }, unproven: [], unknown: 0, damage: [] }
-    const journal = yield* Journal.open(folder.path, nothing, 1, () => {})
-    let runs = 0
-    return yield* rate(forMs, (i) => {
-      const run = `skill-${i}@20261122T060000Z+manual-${++runs}`
-      const claimed = { type: "run.claimed", v: 1, atMs: Date.now(), run, skill: `skill-${i}`, slot: 0, fence: runs, digest, missed: 0 } as const
-      const settled = {
-        type: "run.settled", v: 1, atMs: Date.now(), run, outcome: "success", reason: "", startedAtMs: 0, durationMs: 0, fields: {}, report: null
-      } as const
-      return Effect.andThen(journal.append([claimed]), journal.append([settled]))
-    })
-  })).pipe(Effect.provide(Disk.layerNode)))
+  return await Effect.runPromise(
+    Effect.scoped(
+      Effect.gen(function* () {
+        fs.mkdirSync(join(folder.path, "journal"))
+        const nothing = { ledger: new Ledger(), segment: 0, proven: { seq: 0, crc: 0 }, unproven: [], unknown: 0, damage: [] }
+        const journal = yield* Journal.open(folder.path, nothing, 1, () => {})
+        let runs = 0
+        return yield* rate(forMs, (i) => {
+          const run = `skill-${i}@20261122T060000Z+manual-${++runs}`
+          const claimed = {
+            type: "run.claimed",
+            v: 1,
+            atMs: Date.now(),
+            run,
+            skill: `skill-${i}`,
+            slot: 0,
+            fence: runs,
+            digest,
+            missed: 0
+          } as const
+          const settled = {
+            type: "run.settled",
+            v: 1,
+            atMs: Date.now(),
+            run,
+            outcome: "success",
+            reason: "",
+            startedAtMs: 0,
+            durationMs: 0,
+            fields: {},
+            report: null
+          } as const
+          return Effect.andThen(journal.append([claimed]), journal.append([settled]))
+        })
+      })
+    ).pipe(Effect.provide(Disk.layerNode))
+  )
 }
 
 const digest = "0".repeat(64)
@@ -91,15 +118,18 @@ const rate = <E, R>(forMs: number, round: (writer: number) => Effect.Effect<unkn
   Effect.suspend(() => {
     const startedAt = performance.now()
     let rounds = 0
-    const loop = (writer: number) => Effect.gen(function*() {
-      while (performance.now() < startedAt + forMs) {
-        yield* round(writer)
-        rounds += 1
-      }
-    })
-    return Effect.forEach(Array.from({ length: writers }, (_, i) => i), loop, { concurrency: "unbounded", discard: true }).pipe(
-      Effect.map(() => rounds / ((performance.now() - startedAt) / 1_000))
-    )
+    const loop = (writer: number) =>
+      Effect.gen(function* () {
+        while (performance.now() < startedAt + forMs) {
+          yield* round(writer)
+          rounds += 1
+        }
+      })
+    return Effect.forEach(
+      Array.from({ length: writers }, (_, i) => i),
+      loop,
+      { concurrency: "unbounded", discard: true }
+    ).pipe(Effect.map(() => rounds / ((performance.now() - startedAt) / 1_000)))
   })
 
 /** Callbacks only: what waited during one sync is the next batch. */
@@ -111,24 +141,31 @@ const inFile = async (forMs: number): Promise<number> => {
   let records = 0
   let waiting: Array<() => void> = []
   let open = true
-  const durable = () => new Promise<void>((resolve) => { waiting.push(resolve) })
+  const durable = () =>
+    new Promise<void>((resolve) => {
+      waiting.push(resolve)
+    })
   const commit = (): void => {
     const batch = waiting
     waiting = []
     if (batch.length === 0) return void setImmediate(open ? commit : () => {})
-    fs.write(fd, record.repeat(batch.length), () => fs.fdatasync(fd, () => {
-      records += batch.length
-      for (const resolve of batch) resolve()
-      setImmediate(commit)
-    }))
+    fs.write(fd, record.repeat(batch.length), () =>
+      fs.fdatasync(fd, () => {
+        records += batch.length
+        for (const resolve of batch) resolve()
+        setImmediate(commit)
+      })
+    )
   }
   commit()
-  await Promise.all(Array.from({ length: writers }, async () => {
-    while (performance.now() < startedAt + forMs) {
-      await durable()
-      await durable()
-    }
-  }))
+  await Promise.all(
+    Array.from({ length: writers }, async () => {
+      while (performance.now() < startedAt + forMs) {
+        await durable()
+        await durable()
+      }
+    })
+  )
   const elapsedMs = performance.now() - startedAt
   open = false
   await pause(10)

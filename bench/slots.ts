@@ -4,7 +4,7 @@ import { type Effort, type Figure, pause, quantile, type Row, temporaryFolder, t
 
 export const figure: Figure = {
   about: "lateness of slots, every skill due every second",
-  measure: async (effort) => [...await lateness(100, effort), ...await lateness(1_000, effort, "p99 < 140 ms")]
+  measure: async (effort) => [...(await lateness(100, effort)), ...(await lateness(1_000, effort, "p99 < 140 ms"))]
 }
 
 const lateness = async (count: number, effort: Effort, goal?: string): Promise<ReadonlyArray<Row>> => {
@@ -40,7 +40,13 @@ const lateness = async (count: number, effort: Effort, goal?: string): Promise<R
   const shown = count.toLocaleString("en")
   return [
     { what: `${shown} skills, p50`, unit: "ms", samples: [quantile(late, 0.5)] },
-    { what: `${shown} skills, p99`, unit: "ms", samples: [quantile(late, 0.99)], note: `${late.length} of ${count * seconds} started, ${away} skipped or coalesced`, ...(goal === undefined ? {} : { goal }) },
+    {
+      what: `${shown} skills, p99`,
+      unit: "ms",
+      samples: [quantile(late, 0.99)],
+      note: `${late.length} of ${count * seconds} started, ${away} skipped or coalesced`,
+      ...(goal === undefined ? {} : { goal })
+    },
     { what: `${shown} skills, processor`, unit: "of a core", samples: [share] },
     { what: `${shown} bare timers, p99`, unit: "ms", samples: [quantile(bare, 0.99)], note: "the same grid, nothing done or kept" }
   ]
@@ -49,11 +55,13 @@ const lateness = async (count: number, effort: Effort, goal?: string): Promise<R
 const bareTimers = async (count: number, seconds: number): Promise<ReadonlyArray<number>> => {
   const late: Array<number> = []
   const firstMs = Math.ceil(Date.now() / 1_000) * 1_000 + 1_000
-  await Promise.all(Array.from({ length: count }, async () => {
-    for (let slotAtMs = firstMs; slotAtMs < firstMs + seconds * 1_000; slotAtMs += 1_000) {
-      await pause(slotAtMs - Date.now())
-      late.push(Date.now() - slotAtMs)
-    }
-  }))
+  await Promise.all(
+    Array.from({ length: count }, async () => {
+      for (let slotAtMs = firstMs; slotAtMs < firstMs + seconds * 1_000; slotAtMs += 1_000) {
+        await pause(slotAtMs - Date.now())
+        late.push(Date.now() - slotAtMs)
+      }
+    })
+  )
   return late
 }

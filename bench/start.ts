@@ -47,6 +47,8 @@ const segments = (state: string): ReadonlyArray<string> => {
 }
 
 const attemptIn = (segment: string): number | undefined => {
-  const line = readFileSync(segment, "utf8").split("\n").find((one) => one.includes(`{"type":"attempt.started"`) && one.endsWith("}"))
+  const line = readFileSync(segment, "utf8")
+    .split("\n")
+    .find((one) => one.includes(`{"type":"attempt.started"`) && one.endsWith("}"))
   return line === undefined ? undefined : (JSON.parse(line.slice(line.indexOf("{"))) as JournalEvent).atMs
 }

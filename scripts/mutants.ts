@@ -40,76 +40,102 @@ const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a lost gateway enters operating anew",
-    edits: [{
-      file: "src/machines/runtime.ts",
-      find: `            "gateway.lost": { actions: {`,
-      put: `            "gateway.lost": { target: "#runtime.operating", reenter: true, actions: {`
-    }],
+    edits: [
+      {
+        file: "src/machines/runtime.ts",
+        find: `            "gateway.lost": { actions: {`,
+        put: `            "gateway.lost": { target: "#runtime.operating", reenter: true, actions: {`
+      }
+    ],
     tests: walk
   },
   {
     name: "the skills' scope is the session's",
-    edits: [{
-      file: "src/layers/Runtime.ts",
-      find: `supervisor: fromEffect(({ self }) => supervisor.work(self)),`,
-      put: `supervisor: fromEffect(({ self }) => Effect.forever(Effect.scoped(Effect.raceFirst(supervisor.work(self), session.changes.pipe(
+    edits: [
+      {
+        file: "src/layers/Runtime.ts",
+        find: `supervisor: fromEffect(({ self }) => supervisor.work(self)),`,
+        put: `supervisor: fromEffect(({ self }) => Effect.forever(Effect.scoped(Effect.raceFirst(supervisor.work(self), session.changes.pipe(
       Stream.dropWhile((state) => state._tag === "NotConnected"), Stream.filter((state) => state._tag === "NotConnected"), Stream.runHead
     ))))),`
-    }, {
-      file: "src/layers/Runtime.ts",
-      find: `  const run = yield* Run\n`,
-      put: `  const run = yield* Run\n  const session = yield* SessionLayer.Session\n`
-    }],
+      },
+      {
+        file: "src/layers/Runtime.ts",
+        find: `  const run = yield* Run\n`,
+        put: `  const run = yield* Run\n  const session = yield* SessionLayer.Session\n`
+      }
+    ],
     tests: histories
   },
   {
     name: "the gateway is asked between slot and record",
-    edits: [{
-      file: "src/layers/Skill.ts",
-      find: `  const claims = yield* Claims\n`,
-      put: `  const claims = yield* Claims\n  yield* Effect.ignore(Effect.flatMap(Session, (session) => session.call("health", {})))\n`
-    }, {
-      file: "src/layers/Skill.ts",
-      find: `import { Claims } from "./Claims.ts"\n`,
-      put: `import { Claims } from "./Claims.ts"\nimport { Session } from "./Session.ts"\n`
-    }],
+    edits: [
+      {
+        file: "src/layers/Skill.ts",
+        find: `  const claims = yield* Claims\n`,
+        put: `  const claims = yield* Claims\n  yield* Effect.ignore(Effect.flatMap(Session, (session) => session.call("health", {})))\n`
+      },
+      {
+        file: "src/layers/Skill.ts",
+        find: `import { Claims } from "./Claims.ts"\n`,
+        put: `import { Claims } from "./Claims.ts"\nimport { Session } from "./Session.ts"\n`
+      }
+    ],
     tests: histories
   },
   {
     name: "the status file is written before the run is settled",
-    edits: [{
-      file: "src/layers/Run.ts",
-      find: `        yield* store.append({\n          ...settled,`,
-      put: `        yield* store.view(\`skills/status/\${definition.name}.txt\`, "status=success,timestamp=now\\n")\n        yield* store.append({\n          ...settled,`
-    }],
+    edits: [
+      {
+        file: "src/layers/Run.ts",
+        find: `        yield* store.append({\n          ...settled,`,
+        put: `        yield* store.view(\`skills/status/\${definition.name}.txt\`, "status=success,timestamp=now\\n")\n        yield* store.append({\n          ...settled,`
+      }
+    ],
     tests: ["test/layers/Skill.test.ts", "test/layers/Run.test.ts"]
   },
   {
     name: "a report is sent again without reading the transcript",
-    edits: [{ file: "src/layers/Outbox.ts", find: `return { _tag: "Ambiguous", run }\n    yield* Effect.sleep`, put: `yield* Effect.void\n    yield* Effect.sleep` }],
+    edits: [
+      {
+        file: "src/layers/Outbox.ts",
+        find: `return { _tag: "Ambiguous", run }\n    yield* Effect.sleep`,
+        put: `yield* Effect.void\n    yield* Effect.sleep`
+      }
+    ],
     tests: ["test/layers/Outbox.test.ts", ...histories]
   },
   {
     name: "the transcript is read once instead of twice",
-    edits: [{
-      file: "src/layers/Outbox.ts",
-      find: `Effect.andThen(Effect.sleep(readingsApartMs), stands)`,
-      put: `Effect.succeed(false)`
-    }],
+    edits: [
+      {
+        file: "src/layers/Outbox.ts",
+        find: `Effect.andThen(Effect.sleep(readingsApartMs), stands)`,
+        put: `Effect.succeed(false)`
+      }
+    ],
     tests: ["test/layers/Outbox.test.ts"]
   },
   {
     name: "an attempt starts before it is on record",
-    edits: [{
-      file: "src/layers/Run.ts",
-      find: `        yield* store.append({ type: "attempt.started", run: input.run, attempt: input.attempt })\n`,
-      put: ""
-    }],
+    edits: [
+      {
+        file: "src/layers/Run.ts",
+        find: `        yield* store.append({ type: "attempt.started", run: input.run, attempt: input.attempt })\n`,
+        put: ""
+      }
+    ],
     tests: ["test/layers/Skill.test.ts"]
   },
   {
     name: "a recorded step is done again",
-    edits: [{ file: "src/layers/Steps.ts", find: `if (known !== undefined && known !== "started")`, put: `if (false as boolean && known !== undefined && known !== "started")` }],
+    edits: [
+      {
+        file: "src/layers/Steps.ts",
+        find: `if (known !== undefined && known !== "started")`,
+        put: `if (false as boolean && known !== undefined && known !== "started")`
+      }
+    ],
     tests: ["test/layers/Skill.test.ts"]
   },
   {
@@ -128,14 +154,24 @@ let survivors = 0
 for (const { name, edits, tests } of chosen) {
   const copy = mkdtempSync(join(tmpdir(), "holdfast-mutant-"))
   try {
-    for (const part of ["src", "test", "skills", "package.json", "tsconfig.json", "vitest.config.ts"]) cpSync(join(root, part), join(copy, part), { recursive: true })
+    for (const part of ["src", "test", "skills", "package.json", "tsconfig.json", "vitest.config.ts"])
+      cpSync(join(root, part), join(copy, part), { recursive: true })
     symlinkSync(join(root, "node_modules"), join(copy, "node_modules"))
     const misplaced = edits.find(({ file, find }) => !readFileSync(join(copy, file), "utf8").includes(find))
     for (const { file, find, put } of edits) {
       const path = join(copy, file)
-      writeFileSync(path, readFileSync(path, "utf8").replace(find, () => put))
+      writeFileSync(
+        path,
+        readFileSync(path, "utf8").replace(find, () => put)
+      )
     }
-    const judged = misplaced === undefined ? spawnSync(process.execPath, [vitest, "run", "--reporter=json", "--outputFile=report.json", ...tests], { cwd: copy, encoding: "utf8" }) : undefined
+    const judged =
+      misplaced === undefined
+        ? spawnSync(process.execPath, [vitest, "run", "--reporter=json", "--outputFile=report.json", ...tests], {
+            cwd: copy,
+            encoding: "utf8"
+          })
+        : undefined
     const noticed = judged === undefined ? [] : failures(join(copy, "report.json"))
     if (noticed.length === 0) survivors += 1
     const verdict = misplaced !== undefined ? `MISPLACED in ${misplaced.file}` : noticed.length > 0 ? "caught" : "SURVIVED"
@@ -151,7 +187,11 @@ process.exitCode = survivors === 0 ? 0 : 1
 /** The names of the tests that failed; a file that did not even load has noticed nothing. */
 function failures(report: string): ReadonlyArray<string> {
   const { testResults } = JSON.parse(readFileSync(report, "utf8")) as {
-    readonly testResults: ReadonlyArray<{ readonly assertionResults: ReadonlyArray<{ readonly status: string; readonly fullName: string }> }>
+    readonly testResults: ReadonlyArray<{
+      readonly assertionResults: ReadonlyArray<{ readonly status: string; readonly fullName: string }>
+    }>
   }
-  return testResults.flatMap(({ assertionResults }) => assertionResults.filter(({ status }) => status === "failed").map(({ fullName }) => fullName))
+  return testResults.flatMap(({ assertionResults }) =>
+    assertionResults.filter(({ status }) => status === "failed").map(({ fullName }) => fullName)
+  )
 }

@@ -26,11 +26,14 @@ export const Holdfast = { layer }
 /** Skills as Effects. They run in this process, and are interrupted when their attempt is stopped or takes too long. */
 export const Skill = {
   /** Settings as in SKILL.md; `run` needs nothing: provide its services before, for instance by `Effect.provideContext`. */
-  make: (
-    { name, description = "", run, ...settings }: SkillGiven["settings"] & {
-      readonly name: string
-      readonly description?: string
-      readonly run: (ctx: EffectSkillContext) => Effect.Effect<SkillResult, unknown>
-    }
-  ): SkillGiven => ({ name, description, settings, work: effectWork(run) })
+  make: ({
+    name,
+    description = "",
+    run,
+    ...settings
+  }: SkillGiven["settings"] & {
+    readonly name: string
+    readonly description?: string
+    readonly run: (ctx: EffectSkillContext) => Effect.Effect<SkillResult, unknown>
+  }): SkillGiven => ({ name, description, settings, work: effectWork(run) })
 }

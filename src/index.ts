@@ -47,8 +47,12 @@ export type SkillOptions = Holdfast.SkillGiven["settings"] & {
 }
 
 /** Describes a skill given in code. Nothing is checked before a runtime is created with it. */
-export const skill = ({ name, description = "", run, ...settings }: SkillOptions): Holdfast.SkillGiven =>
-  ({ name, description, settings, work: promiseWork(run) })
+export const skill = ({ name, description = "", run, ...settings }: SkillOptions): Holdfast.SkillGiven => ({
+  name,
+  description,
+  settings,
+  work: promiseWork(run)
+})
 
 export interface RuntimeOptions {
   /** The state directory. One runtime a directory, any number of directories a process. */
@@ -104,7 +108,8 @@ export const createRuntime = async ({ skills = [], gateway, inspect, ...options 
     status: options.status === undefined ? undefined : resolve(options.status),
     skills: skills.filter((one) => typeof one !== "string"),
     skillsFolders: skills.filter((one) => typeof one === "string"),
-    gateway: gateway === undefined ? undefined : { ...gateway, token: gateway.token === undefined ? undefined : Redacted.make(gateway.token) },
+    gateway:
+      gateway === undefined ? undefined : { ...gateway, token: gateway.token === undefined ? undefined : Redacted.make(gateway.token) },
     inspect
   })
   const close = () => Effect.runPromise(Scope.close(scope, Exit.void))

@@ -13,7 +13,9 @@ export const bin = join(root, "dist/bin.js")
 export const setup = (): void => {
   const script = join(root, "scripts/build.ts")
   const built = join(root, "dist/cli/main.js")
-  const newest = Math.max(...globSync(["src/**/*.ts", "skills/**/*", "package.json"], { cwd: root }).map((file) => statSync(join(root, file)).mtimeMs))
+  const newest = Math.max(
+    ...globSync(["src/**/*.ts", "skills/**/*", "package.json"], { cwd: root }).map((file) => statSync(join(root, file)).mtimeMs)
+  )
   if (!existsSync(script) || (existsSync(built) && statSync(built).mtimeMs > newest)) return
   const { status, stdout, stderr } = spawnSync(process.execPath, [script], { cwd: root, encoding: "utf8" })
   if (status !== 0) throw new Error(`the build failed:\n${stdout}${stderr}`)

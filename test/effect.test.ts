@@ -1,18 +1,28 @@
 /** The Effect API: the runtime as a layer, and skills as Effects with their own services. */
 import { Context, Effect, Exit, Fiber, Layer, Stream } from "effect"
 import { assert, describe, expectTypeOf, it } from "vitest"
-import { type EffectSkillContext, Errors, Holdfast, type HoldfastError, Runtime, type Services, Skill, StateStore, StepFailed } from "../src/effect.ts"
+import {
+  type EffectSkillContext,
+  Errors,
+  Holdfast,
+  type HoldfastError,
+  Runtime,
+  type Services,
+  Skill,
+  StateStore,
+  StepFailed
+} from "../src/effect.ts"
 import { folder } from "./layers/children.ts"
 import { journalIn } from "./journal.ts"
 
 class Post extends Context.Service<Post, { readonly publish: (text: string) => Effect.Effect<string> }>()("test/Post") {}
 
 /** Triggers a skill and waits until its run has settled. */
-const run = Effect.fnUntraced(function*(skill: string) {
+const run = Effect.fnUntraced(function* (skill: string) {
   const [runtime, store] = [yield* Runtime, yield* StateStore]
-  const settled = yield* Effect.forkChild(
-    Stream.runHead(Stream.filter(store.events, (event) => event.type === "run.settled")), { startImmediately: true }
-  )
+  const settled = yield* Effect.forkChild(Stream.runHead(Stream.filter(store.events, (event) => event.type === "run.settled")), {
+    startImmediately: true
+  })
   yield* Effect.yieldNow
   yield* runtime.trigger(skill)
   const event = yield* Effect.fromOption(yield* Effect.timeout(Fiber.join(settled), 10_000))
@@ -27,17 +37,20 @@ describe("Holdfast.layer", () => {
     const poster = Skill.make({
       name: "poster",
       description: "Publishes twice.",
-      run: (ctx) => Effect.gen(function*() {
-        const first = yield* ctx.step("post-1", ({ key }) => Post.use((post) => post.publish(key)))
-        const second = yield* ctx.step("post-2", ({ key }) => Post.use((post) => post.publish(key)))
-        return { posts: 2, first, second }
-      }).pipe(Effect.provideContext(publisher))
+      run: (ctx) =>
+        Effect.gen(function* () {
+          const first = yield* ctx.step("post-1", ({ key }) => Post.use((post) => post.publish(key)))
+          const second = yield* ctx.step("post-2", ({ key }) => Post.use((post) => post.publish(key)))
+          return { posts: 2, first, second }
+        }).pipe(Effect.provideContext(publisher))
     })
     const settled = await Effect.runPromise(run("poster").pipe(Effect.provide(Holdfast.layer({ state, skills: [poster] }))))
     assert.deepInclude(settled, { outcome: "success", fields: { posts: 2, first: "post 1", second: "post 2" } })
     assert.deepStrictEqual(published, [`${settled.run}/post-1`, `${settled.run}/post-2`])
     assert.deepStrictEqual(
-      journalIn(state).flatMap((event) => event.type === "step.started" || event.type === "step.finished" ? [`${event.type} ${event.step}`] : []),
+      journalIn(state).flatMap((event) =>
+        event.type === "step.started" || event.type === "step.finished" ? [`${event.type} ${event.step}`] : []
+      ),
       ["step.started post-1", "step.finished post-1", "step.started post-2", "step.finished post-2"]
     )
     assert.strictEqual(journalIn(state).at(-1)?.type, "runtime.stopped")
@@ -48,17 +61,22 @@ describe("Holdfast.layer", () => {
     const flaky = Skill.make({
       name: "flaky",
       retry: { attempts: 3, first: "100 millis" },
-      run: (ctx) => Effect.gen(function*() {
-        const first = yield* ctx.step("first", ({ key, attempt }) => Effect.sync(() => {
-          did.push(`${key.split("/")[1]} in attempt ${attempt}`)
-          return attempt
-        }))
-        yield* ctx.step("second", ({ key, attempt }) => Effect.suspend(() => {
-          did.push(`${key.split("/")[1]} in attempt ${attempt}`)
-          return attempt < 3 ? Effect.fail(new Error("not yet")) : Effect.void
-        }))
-        return { first }
-      })
+      run: (ctx) =>
+        Effect.gen(function* () {
+          const first = yield* ctx.step("first", ({ key, attempt }) =>
+            Effect.sync(() => {
+              did.push(`${key.split("/")[1]} in attempt ${attempt}`)
+              return attempt
+            })
+          )
+          yield* ctx.step("second", ({ key, attempt }) =>
+            Effect.suspend(() => {
+              did.push(`${key.split("/")[1]} in attempt ${attempt}`)
+              return attempt < 3 ? Effect.fail(new Error("not yet")) : Effect.void
+            })
+          )
+          return { first }
+        })
     })
     const settled = await Effect.runPromise(run("flaky").pipe(Effect.provide(Holdfast.layer({ state: folder(), skills: [flaky] }))))
     assert.deepInclude(settled, { outcome: "success", fields: { first: 1 } })
@@ -69,12 +87,17 @@ describe("Holdfast.layer", () => {
     let told: unknown
     const wrong = Skill.make({
       name: "wrong",
-      run: (ctx) => ctx.step("a step", () => Effect.void).pipe(
-        Effect.catchTag("StepFailed", (failure) => Effect.sync(() => {
-          told = failure
-          return { caught: true }
-        }))
-      )
+      run: (ctx) =>
+        ctx
+          .step("a step", () => Effect.void)
+          .pipe(
+            Effect.catchTag("StepFailed", (failure) =>
+              Effect.sync(() => {
+                told = failure
+                return { caught: true }
+              })
+            )
+          )
     })
     const settled = await Effect.runPromise(run("wrong").pipe(Effect.provide(Holdfast.layer({ state: folder(), skills: [wrong] }))))
     assert.deepInclude(settled, { outcome: "success", fields: { caught: true } })
@@ -86,16 +109,29 @@ describe("Holdfast.layer", () => {
     const ended: Array<string> = []
     const endless = Skill.make({
       name: "endless",
-      run: () => Effect.onInterrupt(Effect.never, () => Effect.andThen(Effect.sleep(50), Effect.sync(() => ended.push("skill"))))
+      run: () =>
+        Effect.onInterrupt(Effect.never, () =>
+          Effect.andThen(
+            Effect.sleep(50),
+            Effect.sync(() => ended.push("skill"))
+          )
+        )
     })
-    const exit = await Effect.runPromiseExit(Effect.gen(function*() {
-      const [runtime, store] = [yield* Runtime, yield* StateStore]
-      const begun = yield* Effect.forkChild(Stream.runHead(Stream.filter(store.events, ({ type }) => type === "attempt.started")), { startImmediately: true })
-      yield* Effect.yieldNow
-      yield* runtime.trigger("endless")
-      yield* Fiber.join(begun)
-      yield* Effect.sleep(20)
-    }).pipe(Effect.provide(Holdfast.layer({ state: folder(), skills: [endless] })), Effect.ensuring(Effect.sync(() => ended.push("layer")))))
+    const exit = await Effect.runPromiseExit(
+      Effect.gen(function* () {
+        const [runtime, store] = [yield* Runtime, yield* StateStore]
+        const begun = yield* Effect.forkChild(Stream.runHead(Stream.filter(store.events, ({ type }) => type === "attempt.started")), {
+          startImmediately: true
+        })
+        yield* Effect.yieldNow
+        yield* runtime.trigger("endless")
+        yield* Fiber.join(begun)
+        yield* Effect.sleep(20)
+      }).pipe(
+        Effect.provide(Holdfast.layer({ state: folder(), skills: [endless] })),
+        Effect.ensuring(Effect.sync(() => ended.push("layer")))
+      )
+    )
     assert.isTrue(Exit.isSuccess(exit))
     assert.deepStrictEqual(ended, ["skill", "layer"])
   })
@@ -110,10 +146,14 @@ describe("Holdfast.layer", () => {
 
   it("gives a skill its facts as any skill has them", async () => {
     let seen: EffectSkillContext | undefined
-    const curious = Skill.make({ name: "curious", run: (ctx) => Effect.gen(function*() {
-      seen = ctx
-      return { history: (yield* ctx.history) === undefined ? "none" : "some" }
-    }) })
+    const curious = Skill.make({
+      name: "curious",
+      run: (ctx) =>
+        Effect.gen(function* () {
+          seen = ctx
+          return { history: (yield* ctx.history) === undefined ? "none" : "some" }
+        })
+    })
     const settled = await Effect.runPromise(run("curious").pipe(Effect.provide(Holdfast.layer({ state: folder(), skills: [curious] }))))
     assert.deepInclude(settled, { fields: { history: "none" } })
     assert.deepInclude(seen, { skill: "curious", attempt: 1, missed: 0, run: settled.run, idempotencyKey: settled.run, fence: 1 })

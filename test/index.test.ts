@@ -8,7 +8,7 @@ import { folder } from "./layers/children.ts"
 /** A runtime that is stopped after the test, whatever became of it. */
 const started = async (options: RuntimeOptions): Promise<Runtime> => {
   const runtime = await createRuntime(options)
-  onTestFinished(async () => void await runtime.stop({ now: true }))
+  onTestFinished(async () => void (await runtime.stop({ now: true })))
   return runtime
 }
 const beat = skill({ name: "beat", run: () => ({ beats: 1 }) })
@@ -26,7 +26,10 @@ const event = (runtime: Runtime, fits: (event: JournalEvent) => boolean): Promis
   })
 /** What a promise was rejected with. */
 const rejection = (promise: Promise<unknown>): Promise<Record<string, unknown>> =>
-  promise.then(() => assert.fail("was not rejected"), (error: unknown) => ({ ...(error as object), isError: error instanceof Error }))
+  promise.then(
+    () => assert.fail("was not rejected"),
+    (error: unknown) => ({ ...(error as object), isError: error instanceof Error })
+  )
 
 describe("a runtime", () => {
   it("runs what it is asked to, and keeps what came of it in plain files", async () => {
@@ -87,16 +90,17 @@ describe("a runtime", () => {
     const finished: Array<string> = []
     const slow = skill({
       name: "slow",
-      run: ({ signal }) => new Promise((resolve) => {
-        const timer = setTimeout(() => {
-          finished.push("slow")
-          resolve()
-        }, 300)
-        signal.addEventListener("abort", () => {
-          clearTimeout(timer)
-          finished.push("aborted")
+      run: ({ signal }) =>
+        new Promise((resolve) => {
+          const timer = setTimeout(() => {
+            finished.push("slow")
+            resolve()
+          }, 300)
+          signal.addEventListener("abort", () => {
+            clearTimeout(timer)
+            finished.push("aborted")
+          })
         })
-      })
     })
     const patient = await started({ state: folder(), skills: [slow] })
     await patient.trigger("slow")
@@ -139,8 +143,14 @@ describe("a listener", () => {
     await settled
     await runtime.stop()
     const once = ["run.claimed", "attempt.started", "run.settled"]
-    assert.deepStrictEqual(some.filter((type) => once.includes(type)), once)
-    assert.deepStrictEqual(all.filter((type) => once.includes(type)), [...once, ...once])
+    assert.deepStrictEqual(
+      some.filter((type) => once.includes(type)),
+      once
+    )
+    assert.deepStrictEqual(
+      all.filter((type) => once.includes(type)),
+      [...once, ...once]
+    )
   })
 
   it("that throws harms nobody, itself included", async () => {
@@ -166,11 +176,23 @@ describe("a listener", () => {
 
 describe("a wrong option is a typed error that says what to do", () => {
   it.each<readonly [what: string, options: Omit<RuntimeOptions, "state">, error: Record<string, unknown>]>([
-    ["a cron that is none, in code", { skills: [skill({ name: "bad", schedule: { cron: "61 * * * *" }, run: () => {} })] }, { _tag: "ScheduleInvalid" }],
-    ["a date that never comes", { skills: [skill({ name: "bad", schedule: { cron: "0 0 30 2 *" }, run: () => {} })] }, { _tag: "ScheduleInvalid" }],
+    [
+      "a cron that is none, in code",
+      { skills: [skill({ name: "bad", schedule: { cron: "61 * * * *" }, run: () => {} })] },
+      { _tag: "ScheduleInvalid" }
+    ],
+    [
+      "a date that never comes",
+      { skills: [skill({ name: "bad", schedule: { cron: "0 0 30 2 *" }, run: () => {} })] },
+      { _tag: "ScheduleInvalid" }
+    ],
     ["a gateway that is no address", { gateway: { url: "localhost" } }, { _tag: "ConfigInvalid" }],
     ["a gateway in the clear on another machine", { gateway: { url: "ws://example.org:3019" } }, { _tag: "ConfigInvalid" }],
-    ["needs without a gateway", { skills: [skill({ name: "bad", needs: ["session"], run: () => {} })] }, { _tag: "SkillInvalid", code: "NEEDS_GATEWAY" }],
+    [
+      "needs without a gateway",
+      { skills: [skill({ name: "bad", needs: ["session"], run: () => {} })] },
+      { _tag: "SkillInvalid", code: "NEEDS_GATEWAY" }
+    ],
     ["a name that cannot be a file's", { skills: [skill({ name: "../bad", run: () => {} })] }, { _tag: "SkillInvalid" }],
     ["a name twice", { skills: [beat, beat] }, { _tag: "SkillInvalid", code: "SKILL_DUPLICATE" }],
     ["a setting nobody knows", { skills: [skill({ name: "bad", shedule: {}, run: () => {} } as never)] }, { _tag: "SkillInvalid" }]
@@ -192,7 +214,8 @@ describe("a wrong option is a typed error that says what to do", () => {
     const bytes = readFileSync(segment)
     bytes[bytes.length >> 1]! ^= 1
     writeFileSync(segment, bytes)
-    for (let i = 0; i < 2; i++) assert.deepInclude(await rejection(createRuntime({ state })), { _tag: "StateUnusable", code: "JOURNAL_CORRUPT" })
+    for (let i = 0; i < 2; i++)
+      assert.deepInclude(await rejection(createRuntime({ state })), { _tag: "StateUnusable", code: "JOURNAL_CORRUPT" })
   })
 
   it("and a token is in none of them", async () => {

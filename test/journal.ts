@@ -5,4 +5,8 @@ import type { JournalEvent } from "../src/domain/JournalEvent.ts"
 import { readJournal } from "../src/testing/checkers/journal.ts"
 
 export const journalIn = (state: string): ReadonlyArray<JournalEvent> =>
-  readJournal(readdirSync(join(state, "journal")).sort().map((name) => readFileSync(join(state, "journal", name)))).events
+  readJournal(
+    readdirSync(join(state, "journal"))
+      .sort()
+      .map((name) => readFileSync(join(state, "journal", name)))
+  ).events

@@ -15,17 +15,23 @@ export interface PropertyOptions {
 
 /** One property: a failure prints its seed, the path to the smallest case, and that case. */
 export const property = <A>(
-  name: string, { runs, timeoutMs = 120_000 }: PropertyOptions, cases: fc.Arbitrary<A>,
+  name: string,
+  { runs, timeoutMs = 120_000 }: PropertyOptions,
+  cases: fc.Arbitrary<A>,
   check: (value: A) => Effect.Effect<void, unknown, Scope.Scope>
 ): void =>
-  it(name, async () => {
-    const factor = Number(process.env["HOLDFAST_DEEP_RUNS"] ?? 1)
-    const seed = process.env["HOLDFAST_SEED"]
-    await fc.assert(
-      fc.asyncProperty(cases, (value) => inVirtualTime(check(value))),
-      { numRuns: runs * factor, ...(seed === undefined ? {} : { seed: Number(seed) }) }
-    )
-  }, timeoutMs)
+  it(
+    name,
+    async () => {
+      const factor = Number(process.env["HOLDFAST_DEEP_RUNS"] ?? 1)
+      const seed = process.env["HOLDFAST_SEED"]
+      await fc.assert(
+        fc.asyncProperty(cases, (value) => inVirtualTime(check(value))),
+        { numRuns: runs * factor, ...(seed === undefined ? {} : { seed: Number(seed) }) }
+      )
+    },
+    timeoutMs
+  )
 
 /** Runs an effect on a clock of its own, which stands at the beginning until it is moved. */
 export const inVirtualTime = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Promise<A> =>

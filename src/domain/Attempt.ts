@@ -9,8 +9,17 @@ export type AttemptEnd =
 
 /** Why an attempt failed, for programs. */
 export type AttemptFailure =
-  | "RUN_EXIT" | "RUN_SIGNAL" | "RUN_TIMEOUT" | "RUN_RESULT" | "RUN_THREW" | "RUN_LEFT_CHILDREN"
-  | "RUN_SPAWN" | "MODULE_SYNTAX" | "MODULE_IMPORT_FAILED" | "MODULE_SHAPE" | "STEP_INVALID"
+  | "RUN_EXIT"
+  | "RUN_SIGNAL"
+  | "RUN_TIMEOUT"
+  | "RUN_RESULT"
+  | "RUN_THREW"
+  | "RUN_LEFT_CHILDREN"
+  | "RUN_SPAWN"
+  | "MODULE_SYNTAX"
+  | "MODULE_IMPORT_FAILED"
+  | "MODULE_SHAPE"
+  | "STEP_INVALID"
 
 /** What every kind of work needs to know of the attempt it makes. */
 export interface AttemptFacts {

@@ -68,10 +68,12 @@ export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFail
 /** What `got` shows of a foreign value: one line, control characters escaped, at most 120 characters. */
 export const shown = (value: unknown): string => {
   const text = typeof value === "string" ? value : (JSON.stringify(value) ?? String(value))
-  // oxlint-disable-next-line no-control-regex -- control characters are what this is for.
-  const escaped = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`)
+  const escaped = text.replace(unprintable, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`)
   return escaped.length > 120 ? `${escaped.slice(0, 117)}...` : escaped
 }
+
+// oxlint-disable-next-line no-control-regex -- control characters are what this is for.
+const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
 
 /** One error as people read it: three lines, the last of which says what to do. */
 export const explain = (problem: Problem): string =>

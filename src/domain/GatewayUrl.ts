@@ -19,10 +19,15 @@ export interface GatewayUrl {
 export const gatewayUrl = (text: string, where = "gateway.url"): Result.Result<GatewayUrl, ConfigInvalid> => {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (/[@?#]/.test(text)) {
-    return Result.fail(new ConfigInvalid({
-      code: "GATEWAY_URL_CREDENTIALS", where, got: "an address with credentials, a query or a fragment (not shown)",
-      want: "scheme, host and port only", fix: "give the token by HOLDFAST_GATEWAY_TOKEN or a 0600 file"
-    }))
+    return Result.fail(
+      new ConfigInvalid({
+        code: "GATEWAY_URL_CREDENTIALS",
+        where,
+        got: "an address with credentials, a query or a fragment (not shown)",
+        want: "scheme, host and port only",
+        fix: "give the token by HOLDFAST_GATEWAY_TOKEN or a 0600 file"
+      })
+    )
   }
   if (url === undefined || text.trim() !== text) return refused(where, text, "check the address")
   const distance = loopbackHosts.has(url.hostname) ? "loopback" : "remote"
@@ -37,6 +42,13 @@ export const gatewayUrl = (text: string, where = "gateway.url"): Result.Result<G
 /** Compared whole: a prefix test would take `127.evil.example` for ourselves. */
 const loopbackHosts: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"])
 
-const refused = (where: string, got: string, fix: string) => Result.fail(new ConfigInvalid({
-  code: "GATEWAY_URL", where, got: shown(got), want: "ws://localhost:PORT, or wss://HOST for another machine", fix
-}))
+const refused = (where: string, got: string, fix: string) =>
+  Result.fail(
+    new ConfigInvalid({
+      code: "GATEWAY_URL",
+      where,
+      got: shown(got),
+      want: "ws://localhost:PORT, or wss://HOST for another machine",
+      fix
+    })
+  )

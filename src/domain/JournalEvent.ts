@@ -36,7 +36,13 @@ export const JournalEvent = Schema.Union([
 
   /** `count` slots from `slot` through `through` that get no run of their own. `run` is the one that did their work. */
   event("slot.settled", {
-    skill: text, slot: instant, through: instant, count, verdict: Verdict, reason: text, run: Schema.optionalKey(text)
+    skill: text,
+    slot: instant,
+    through: instant,
+    count,
+    verdict: Verdict,
+    reason: text,
+    run: Schema.optionalKey(text)
   }),
   /** Settles its slot as `run`. `fence` grows with every claim: what a skill acts on can refuse an older one. */
   event("run.claimed", { run: text, skill: text, slot: instant, fence: count, digest: text, missed: count }),
@@ -47,7 +53,11 @@ export const JournalEvent = Schema.Union([
   event("attempt.failed", { run: text, attempt: count, reason: text, retryAtMs: Schema.NullOr(instant) }),
   /** The commit point of a run. `report` says whether the session is to be told, and in which session. */
   event("run.settled", {
-    run: text, outcome: Outcome, reason: text, startedAtMs: Schema.NullOr(instant), durationMs: instant,
+    run: text,
+    outcome: Outcome,
+    reason: text,
+    startedAtMs: Schema.NullOr(instant),
+    durationMs: instant,
     fields: Schema.Record(text, Schema.Union([text, Schema.Finite, Schema.Boolean])),
     report: Schema.NullOr(Schema.Struct({ session: text, text }))
   }),

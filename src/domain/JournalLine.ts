@@ -66,7 +66,13 @@ export const decodeLine = (bytes: Buffer, from: number, to: number, previous: nu
   if (crcText !== hex(crc)) return damaged("crc", crcText, hex(crc))
   if (seq !== undefined && head.seq !== seq) return damaged("seq", String(seq), String(head.seq))
   return {
-    _tag: "Line", crc, seq: head.seq, epoch: head.epoch, proven: head.proven, more: head.more, json: bytes.toString("utf8", jsonAt, to)
+    _tag: "Line",
+    crc,
+    seq: head.seq,
+    epoch: head.epoch,
+    proven: head.proven,
+    more: head.more,
+    json: bytes.toString("utf8", jsonAt, to)
   }
 }
 
@@ -108,8 +114,14 @@ const headOf = (bytes: Buffer, from: number, to: number) => {
   if (found === null) return undefined
   const [all, length, crcText, seq, epoch, proven, more] = found
   return {
-    length: length!, crcText: crcText!, seq: +seq!, epoch: +epoch!, proven: +proven!, more: +more!,
-    jsonAt: from + all.length, coveredAt: from + length!.length + crcText!.length + 2
+    length: length!,
+    crcText: crcText!,
+    seq: +seq!,
+    epoch: +epoch!,
+    proven: +proven!,
+    more: +more!,
+    jsonAt: from + all.length,
+    coveredAt: from + length!.length + crcText!.length + 2
   }
 }
 

@@ -92,18 +92,30 @@ export class Ledger {
       case "skill.adopted":
         return this.#adopt(event)
       case "skill.removed":
-        return this.#onSkill(event.skill, (skill) => { skill.removed = true })
+        return this.#onSkill(event.skill, (skill) => {
+          skill.removed = true
+        })
       case "skill.paused":
-        return this.#onSkill(event.skill, (skill) => { skill.paused = { by: event.by, why: event.why } })
+        return this.#onSkill(event.skill, (skill) => {
+          skill.paused = { by: event.by, why: event.why }
+        })
       case "skill.resumed":
-        return this.#onSkill(event.skill, (skill) => { skill.paused = undefined })
+        return this.#onSkill(event.skill, (skill) => {
+          skill.paused = undefined
+        })
       case "skill.quarantined":
-        return this.#onSkill(event.skill, (skill) => { skill.quarantined = event.why })
+        return this.#onSkill(event.skill, (skill) => {
+          skill.quarantined = event.why
+        })
       case "skill.released":
-        return this.#onSkill(event.skill, (skill) => { skill.quarantined = undefined })
+        return this.#onSkill(event.skill, (skill) => {
+          skill.quarantined = undefined
+        })
       case "slot.settled":
         this.slots[event.verdict] += event.count
-        return this.#onSkill(event.skill, (skill) => { skill.settledThroughMs = Math.max(skill.settledThroughMs, event.through) })
+        return this.#onSkill(event.skill, (skill) => {
+          skill.settledThroughMs = Math.max(skill.settledThroughMs, event.through)
+        })
       case "run.claimed":
         return this.#claim(event)
       case "attempt.started":
@@ -115,11 +127,17 @@ export class Ledger {
           run.startedAtMs ??= event.atMs
         })
       case "attempt.spawned":
-        return this.#onRun(event.run, (run) => { run.process = event })
+        return this.#onRun(event.run, (run) => {
+          run.process = event
+        })
       case "step.started":
-        return this.#onRun(event.run, (run) => { run.steps.set(event.step, "started") })
+        return this.#onRun(event.run, (run) => {
+          run.steps.set(event.step, "started")
+        })
       case "step.finished":
-        return this.#onRun(event.run, (run) => { run.steps.set(event.step, { result: event.result }) })
+        return this.#onRun(event.run, (run) => {
+          run.steps.set(event.step, { result: event.result })
+        })
       case "attempt.failed":
         return this.#onRun(event.run, (run) => {
           run.phase = "retryable"
@@ -130,7 +148,9 @@ export class Ledger {
       case "run.settled":
         return this.#settle(event)
       case "entry.sent":
-        return this.#onEntry(event.run, (entry) => { entry.sent = { atMs: event.atMs, gatewayBootId: event.gatewayBootId } })
+        return this.#onEntry(event.run, (entry) => {
+          entry.sent = { atMs: event.atMs, gatewayBootId: event.gatewayBootId }
+        })
       case "entry.acknowledged":
         if (this.outbox.delete(event.run)) this.acknowledged += 1
         return
@@ -154,7 +174,11 @@ export class Ledger {
     const known = this.skills.get(event.skill)
     this.skills.set(event.skill, {
       name: event.skill,
-      paused: undefined, quarantined: undefined, last: undefined, lastSuccessAtMs: undefined, failures: 0,
+      paused: undefined,
+      quarantined: undefined,
+      last: undefined,
+      lastSuccessAtMs: undefined,
+      failures: 0,
       ...known,
       removed: false,
       digest: event.digest,
@@ -169,13 +193,27 @@ export class Ledger {
     this.fence = Math.max(this.fence, fence)
     if (this.runs.has(run)) return
     this.runs.set(run, {
-      run, skill, slotAtMs, fence, digest, missed, claimedAtMs,
-      phase: "claimed", attempts: 0, failedAttempts: 0, retryAtMs: undefined,
-      process: undefined, startedAtMs: undefined, steps: new Map(), settled: undefined
+      run,
+      skill,
+      slotAtMs,
+      fence,
+      digest,
+      missed,
+      claimedAtMs,
+      phase: "claimed",
+      attempts: 0,
+      failedAttempts: 0,
+      retryAtMs: undefined,
+      process: undefined,
+      startedAtMs: undefined,
+      steps: new Map(),
+      settled: undefined
     })
     if (run.includes("+manual-")) return // Not a slot of the schedule: nothing owed is settled by it.
     this.slots.run += 1
-    this.#onSkill(skill, (record) => { record.settledThroughMs = Math.max(record.settledThroughMs, slotAtMs) })
+    this.#onSkill(skill, (record) => {
+      record.settledThroughMs = Math.max(record.settledThroughMs, slotAtMs)
+    })
   }
 
   #settle(event: EventOf<"run.settled">): void {

@@ -36,7 +36,13 @@ export interface SkillPicture {
   readonly reason?: string
   readonly run?: string
   readonly next?: string
-  readonly last?: { readonly run: string; readonly outcome: Outcome; readonly at: string; readonly durationMs: number; readonly reason: string }
+  readonly last?: {
+    readonly run: string
+    readonly outcome: Outcome
+    readonly at: string
+    readonly durationMs: number
+    readonly reason: string
+  }
   readonly lastSuccess?: string
   readonly failures: number
 }
@@ -60,9 +66,17 @@ export const skillPicture = (
     ...(now.reason === undefined ? {} : { reason: now.reason }),
     ...(now.run === undefined ? {} : { run: now.run }),
     ...(now.nextDueAtMs === undefined ? {} : { next: iso(now.nextDueAtMs) }),
-    ...(settled === undefined ? {} : {
-      last: { run: settled.run, outcome: settled.outcome, at: iso(settled.atMs), durationMs: settled.durationMs, reason: settled.reason }
-    }),
+    ...(settled === undefined
+      ? {}
+      : {
+          last: {
+            run: settled.run,
+            outcome: settled.outcome,
+            at: iso(settled.atMs),
+            durationMs: settled.durationMs,
+            reason: settled.reason
+          }
+        }),
     ...(record?.lastSuccessAtMs === undefined ? {} : { lastSuccess: iso(record.lastSuccessAtMs) }),
     failures: record?.failures ?? 0
   }
@@ -88,8 +102,13 @@ export const runPicture = (run: RunRecord) => ({
   attempts: run.attempts,
   missed: run.missed,
   ...(run.startedAtMs === undefined ? {} : { startedAt: iso(run.startedAtMs), lateMs: Math.max(0, run.startedAtMs - run.slotAtMs) }),
-  ...(run.settled === undefined ? {} : {
-    outcome: run.settled.outcome, reason: run.settled.reason, settledAt: iso(run.settled.atMs), durationMs: run.settled.durationMs,
-    fields: run.settled.fields
-  })
+  ...(run.settled === undefined
+    ? {}
+    : {
+        outcome: run.settled.outcome,
+        reason: run.settled.reason,
+        settledAt: iso(run.settled.atMs),
+        durationMs: run.settled.durationMs,
+        fields: run.settled.fields
+      })
 })

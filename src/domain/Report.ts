@@ -21,8 +21,13 @@ export const reportText = (
   const lateMs = run.startedAtMs === null ? 0 : Math.max(0, run.startedAtMs - slotAtMs)
   const late = lateMs >= 1_000 ? `, ${seconds(lateMs)} late` : ""
   const first = `${skill}: ${run.outcome} for ${iso(slotAtMs)} in ${seconds(run.durationMs)}${late}`
-  const fields = Object.entries(run.fields).map(([key, value]) => `${key}=${value}`).join(", ")
-  return [first, run.reason, fields, summary ?? ""].filter((line) => line !== "").join("\n").slice(0, reportMax)
+  const fields = Object.entries(run.fields)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(", ")
+  return [first, run.reason, fields, summary ?? ""]
+    .filter((line) => line !== "")
+    .join("\n")
+    .slice(0, reportMax)
 }
 
-const seconds = (ms: number): string => ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`
+const seconds = (ms: number): string => (ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`)

@@ -31,4 +31,5 @@ export const nameRule = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/
 export const iso = (atMs: number): string => new Date(atMs).toISOString().replace(".000Z", "Z")
 
 const compact = (atMs: number): string => iso(atMs).replace(/[-:]/g, "")
-const pattern = /^([a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?)@(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(?:\.(\d{3}))?Z(?:\+manual-([a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?))?$/
+const pattern =
+  /^([a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?)@(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(?:\.(\d{3}))?Z(?:\+manual-([a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?))?$/

@@ -52,7 +52,11 @@ const details = optional(Schema.Record(text, Schema.Unknown))
 
 /** Why a request was refused. `retryAfterMs` is a lower bound. */
 export const WireError = Schema.Struct({
-  code: text, message: text, details, retryable: optional(Schema.Boolean), retryAfterMs: optional(instant)
+  code: text,
+  message: text,
+  details,
+  retryable: optional(Schema.Boolean),
+  retryAfterMs: optional(instant)
 })
 export type WireError = typeof WireError.Type
 
@@ -67,7 +71,10 @@ export type Response = typeof Response.Type
 
 /** `seq` counts per connection; a gap means that something was not sent to us. */
 export const Event = Schema.Struct({
-  type: Schema.Literal("event"), event: text, payload: optional(Schema.Unknown), seq: optional(Schema.Int)
+  type: Schema.Literal("event"),
+  event: text,
+  payload: optional(Schema.Unknown),
+  seq: optional(Schema.Int)
 })
 export type Event = typeof Event.Type
 
@@ -108,7 +115,10 @@ export const Shutdown = Schema.Struct({ reason: text, restartExpectedMs: optiona
 
 /** `limit` is 1 to 1000; `offset` counts back from the newest message; longer texts are cut to `maxChars`. */
 export const HistoryParams = Schema.Struct({
-  sessionKey: text, limit: optional(Schema.Int), offset: optional(Schema.Int), maxChars: optional(Schema.Int)
+  sessionKey: text,
+  limit: optional(Schema.Int),
+  offset: optional(Schema.Int),
+  maxChars: optional(Schema.Int)
 })
 export type HistoryParams = typeof HistoryParams.Type
 
@@ -126,7 +136,9 @@ export type Message = typeof Message.Type
 
 /** A page of a transcript, oldest message first. `nextOffset` leads to the page before it. */
 export const History = Schema.Struct({
-  messages: Schema.Array(Message), hasMore: optional(Schema.Boolean), nextOffset: optional(Schema.Int)
+  messages: Schema.Array(Message),
+  hasMore: optional(Schema.Boolean),
+  nextOffset: optional(Schema.Int)
 })
 export type History = typeof History.Type
 

@@ -61,14 +61,17 @@ interface Parts {
 }
 
 export const makeControl = ({ condition, listener, clients, boot }: Parts): Control => {
-  const set = (change: Partial<Condition>) => Effect.sync(() => { Object.assign(condition, change) })
+  const set = (change: Partial<Condition>) =>
+    Effect.sync(() => {
+      Object.assign(condition, change)
+    })
   const lives = Semaphore.makeUnsafe(1) // One life of the process ends before the next.
   // While nobody listens, the system may lend the port to an outgoing connection for a moment.
   const comeBack = Effect.retry(listener.open, Schedule.spaced("50 millis").pipe(Schedule.upTo({ times: 40 })))
   const thaw = Effect.andThen(listener.thaw, condition.thawed.open)
 
   const reboot = (downMs: number, phase: Condition["phase"]): Return =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       yield* listener.shut
       yield* boot // Before the thaw: a killed process commits nothing of what it had read.
       yield* thaw
@@ -77,7 +80,7 @@ export const makeControl = ({ condition, listener, clients, boot }: Parts): Cont
       yield* comeBack
     })
 
-  const sayGoodbye = Effect.gen(function*() {
+  const sayGoodbye = Effect.gen(function* () {
     for (const client of clients) {
       if (client.scopes !== undefined) client.tell("shutdown", { reason: "gateway restarting", restartExpectedMs: 1_500 })
     }
@@ -105,20 +108,24 @@ export const makeControl = ({ condition, listener, clients, boot }: Parts): Cont
     loseReplies: (count) => set({ repliesToLose: count }),
     delayCommit: (ms) => set({ commitDelayMs: ms }),
     drain: (downMs, drainingMs = 250) =>
-      lives.withPermit(Effect.gen(function*() {
-        yield* condition.thawed.await // A frozen process does not hear that it should stop.
-        yield* set({ phase: "draining" })
-        yield* Effect.sleep(drainingMs)
-        yield* sayGoodbye
-        yield* reboot(downMs, "live")
-      })),
+      lives.withPermit(
+        Effect.gen(function* () {
+          yield* condition.thawed.await // A frozen process does not hear that it should stop.
+          yield* set({ phase: "draining" })
+          yield* Effect.sleep(drainingMs)
+          yield* sayGoodbye
+          yield* reboot(downMs, "live")
+        })
+      ),
     restart: (downMs) => lives.withPermit(reboot(downMs, "live")),
     starting: (ms) =>
-      lives.withPermit(Effect.gen(function*() {
-        yield* reboot(0, "starting")
-        yield* Effect.sleep(ms)
-        yield* set({ phase: "live" })
-      }))
+      lives.withPermit(
+        Effect.gen(function* () {
+          yield* reboot(0, "starting")
+          yield* Effect.sleep(ms)
+          yield* set({ phase: "live" })
+        })
+      )
   }
 }
 

@@ -52,7 +52,7 @@ export const EmbeddedGateway = {
    * Starts one; closing the scope stops it. Fails with `LISTEN_IN_USE` when the port is taken, and with `GATEWAY_DIRECTORY`
    * or `GATEWAY_TRANSCRIPT` when the folder cannot be used.
    */
-  make: Effect.fn("EmbeddedGateway.make")(function*(
+  make: Effect.fn("EmbeddedGateway.make")(function* (
     options: GatewayOptions
   ): Effect.fn.Return<EmbeddedGateway, ListenFailed | StateUnusable, Scope.Scope> {
     const condition = fairCondition()
@@ -70,7 +70,7 @@ export const EmbeddedGateway = {
 
     const listener: Listener = yield* makeListener(options.port, {
       onRequest: (request, response) => run(respond(condition, listener.port(), request, response)),
-      refuseUpgrade: (request) => !isOurHost(request, listener.port()) ? 421 : condition.sessions === "refused" ? 503 : undefined,
+      refuseUpgrade: (request) => (!isOurHost(request, listener.port()) ? 421 : condition.sessions === "refused" ? 503 : undefined),
       onSocket: (socket, request) => {
         // A page in a browser always says where it is from; none has business here.
         if (request.headers.origin !== undefined) return socket.close(Wire.closeCodes.policy, "origin not allowed")
@@ -85,7 +85,7 @@ export const EmbeddedGateway = {
         run(greet(core, client, options.handshakeMs ?? Wire.handshakeMs))
       }
     })
-    const boot = Effect.gen(function*() {
+    const boot = Effect.gen(function* () {
       condition.bootId = randomUUID()
       yield* FiberSet.clear(requests) // What the old process had in its memory dies with it.
       core.transcripts = yield* openTranscripts(options.directory)
@@ -93,7 +93,14 @@ export const EmbeddedGateway = {
     })
     yield* boot
     yield* listener.open
-    yield* Effect.forkScoped(announce(core, "tick", settings.tickIntervalMs, Effect.map(Clock.currentTimeMillis, (ts) => ({ ts }))))
+    yield* Effect.forkScoped(
+      announce(
+        core,
+        "tick",
+        settings.tickIntervalMs,
+        Effect.map(Clock.currentTimeMillis, (ts) => ({ ts }))
+      )
+    )
     yield* Effect.forkScoped(announce(core, "health", healthIntervalMs, healthOf(core)))
 
     return {
@@ -113,7 +120,7 @@ interface Settings {
   readonly tickIntervalMs: number
 }
 
-const greet = Effect.fnUntraced(function*({ condition }: Core, client: Client, handshakeMs: number) {
+const greet = Effect.fnUntraced(function* ({ condition }: Core, client: Client, handshakeMs: number) {
   yield* condition.thawed.await
   client.tell("connect.challenge", { nonce: client.nonce, ts: yield* Clock.currentTimeMillis, capabilities: [] })
   yield* Effect.sleep(handshakeMs)
@@ -121,7 +128,7 @@ const greet = Effect.fnUntraced(function*({ condition }: Core, client: Client, h
   if (client.scopes === undefined) client.close(Wire.closeCodes.normal, "handshake timeout")
 })
 
-const receive = Effect.fnUntraced(function*(core: Core, settings: Settings, client: Client, text: string) {
+const receive = Effect.fnUntraced(function* (core: Core, settings: Settings, client: Client, text: string) {
   const { condition } = core
   yield* condition.thawed.await
   if (client.scopes === undefined) return yield* shakeHands(core, settings, client, text)
@@ -137,7 +144,7 @@ const receive = Effect.fnUntraced(function*(core: Core, settings: Settings, clie
   client.reset()
 })
 
-const shakeHands = Effect.fnUntraced(function*(core: Core, { token, tickIntervalMs }: Settings, client: Client, text: string) {
+const shakeHands = Effect.fnUntraced(function* (core: Core, { token, tickIntervalMs }: Settings, client: Client, text: string) {
   if (!client.open) return // Refused a moment ago; what else it sent is not looked at.
   const { condition } = core
   const verdict = judge(text, token)
@@ -165,7 +172,7 @@ const shakeHands = Effect.fnUntraced(function*(core: Core, { token, tickInterval
 })
 const events = ["connect.challenge", "tick", "health", "session.message", "chat", "shutdown"]
 
-const respond = Effect.fnUntraced(function*(condition: Condition, port: number, request: IncomingMessage, response: ServerResponse) {
+const respond = Effect.fnUntraced(function* (condition: Condition, port: number, request: IncomingMessage, response: ServerResponse) {
   yield* condition.thawed.await
   if (condition.http === "resetting") return request.socket.resetAndDestroy()
   const { status, body } = isOurHost(request, port)
@@ -181,8 +188,10 @@ const isOurHost = ({ headersDistinct: { host } }: IncomingMessage, port: number)
   host?.length === 1 && ["localhost", address, "[::1]"].some((name) => host[0] === `${name}:${port}`)
 
 const announce = (core: Core, event: string, everyMs: number, payload: Effect.Effect<unknown>) =>
-  Effect.forever(Effect.gen(function*() {
-    yield* Effect.sleep(everyMs)
-    yield* core.condition.thawed.await
-    core.broadcast(event, yield* payload)
-  }))
+  Effect.forever(
+    Effect.gen(function* () {
+      yield* Effect.sleep(everyMs)
+      yield* core.condition.thawed.await
+      core.broadcast(event, yield* payload)
+    })
+  )

@@ -38,7 +38,10 @@ export interface Visitors {
 
 /** A door on `port` (0: any), still shut. Closing the scope shuts it. */
 export const makeListener = (port: number, visitors: Visitors): Effect.Effect<Listener, never, Scope.Scope> =>
-  Effect.acquireRelease(Effect.sync(() => unopened(port, visitors)), (listener) => listener.shut)
+  Effect.acquireRelease(
+    Effect.sync(() => unopened(port, visitors)),
+    (listener) => listener.shut
+  )
 
 const unopened = (portWanted: number, visitors: Visitors): Listener => {
   const connections = new Set<net.Socket>()
@@ -57,7 +60,9 @@ const unopened = (portWanted: number, visitors: Visitors): Listener => {
     whenThawed(() => {
       const status = visitors.refuseUpgrade(request)
       if (status !== undefined) {
-        connection.end(`HTTP/1.1 ${status} ${process.getBuiltinModule("node:http").STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+        connection.end(
+          `HTTP/1.1 ${status} ${process.getBuiltinModule("node:http").STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`
+        )
         return
       }
       sockets.handleUpgrade(request, connection, head, (socket) => {
@@ -113,18 +118,27 @@ const listenFailed = (port: number, error: NodeJS.ErrnoException): ListenFailed 
   const where = `${address}:${port}`
   if (error.code === "EADDRINUSE") {
     return new ListenFailed({
-      code: "LISTEN_IN_USE", where, got: `port ${port} taken by another program`, want: "a free port",
+      code: "LISTEN_IN_USE",
+      where,
+      got: `port ${port} taken by another program`,
+      want: "a free port",
       fix: `Stop what listens there (\`lsof -i :${port}\` names it), or choose another port; 0 takes any free one.`
     })
   }
   if (error instanceof RangeError) {
     return new ListenFailed({
-      code: "LISTEN_PORT", where, got: String(port), want: "a whole number from 0 to 65535",
+      code: "LISTEN_PORT",
+      where,
+      got: String(port),
+      want: "a whole number from 0 to 65535",
       fix: "Choose another port; 0 takes any free one."
     })
   }
   return new ListenFailed({
-    code: "LISTEN_FAILED", where, got: error.code ?? "an unknown error", want: "a port that may be listened on",
+    code: "LISTEN_FAILED",
+    where,
+    got: error.code ?? "an unknown error",
+    want: "a port that may be listened on",
     fix: "Choose a port above 1023; 0 takes any free one."
   })
 }

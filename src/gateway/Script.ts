@@ -37,19 +37,23 @@ export type Script = ReadonlyArray<Step>
  * times do. Fails when the gateway cannot come back: its port was taken, or its folder is gone.
  */
 export const play = (gateway: EmbeddedGateway, script: Script): Change =>
-  Effect.forEach(script, ({ atMs, verb, begin, end }) =>
-    Effect.gen(function*() {
-      yield* Effect.sleep(atMs)
-      yield* Effect.logInfo(`gateway: ${verb}`)
-      yield* begin(gateway.control)
-      if (end === undefined) return
-      yield* Effect.sleep(end.afterMs)
-      yield* Effect.logInfo(`gateway: ${verb} is over`)
-      yield* end.undo(gateway.control)
-    }), { concurrency: "unbounded", discard: true })
+  Effect.forEach(
+    script,
+    ({ atMs, verb, begin, end }) =>
+      Effect.gen(function* () {
+        yield* Effect.sleep(atMs)
+        yield* Effect.logInfo(`gateway: ${verb}`)
+        yield* begin(gateway.control)
+        if (end === undefined) return
+        yield* Effect.sleep(end.afterMs)
+        yield* Effect.logInfo(`gateway: ${verb} is over`)
+        yield* end.undo(gateway.control)
+      }),
+    { concurrency: "unbounded", discard: true }
+  )
 
 /** Reads a script file. Fails with `SCRIPT_MISSING`, or as `readScript` does. */
-export const loadScript = Effect.fn("Script.load")(function*(file: string): Effect.fn.Return<Script, ConfigInvalid> {
+export const loadScript = Effect.fn("Script.load")(function* (file: string): Effect.fn.Return<Script, ConfigInvalid> {
   const text = yield* Effect.tryPromise({
     try: () => fs.readFile(file, "utf8"),
     catch: (cause) => invalid("SCRIPT_MISSING", file, (cause as NodeJS.ErrnoException).code, "a file that can be read", "Check the path.")
@@ -62,11 +66,13 @@ export const loadScript = Effect.fn("Script.load")(function*(file: string): Effe
  * `SCRIPT_VERB` (an unknown `do`) or `SCRIPT_STEP` (a field that is missing, wrong, or unknown to its verb).
  */
 export const readScript = (text: string, where: string): Result.Result<Script, ConfigInvalid> =>
-  Result.gen(function*() {
+  Result.gen(function* () {
     const json = yield* Result.mapError(decodeJson(text), () =>
-      invalid("SCRIPT_SYNTAX", where, text, "JSON", "Check commas and quotes; comments are not allowed."))
+      invalid("SCRIPT_SYNTAX", where, text, "JSON", "Check commas and quotes; comments are not allowed.")
+    )
     const entries = yield* Result.mapError(decodeEntries(json), () =>
-      invalid("SCRIPT_SHAPE", where, json, "a list of steps, each with `at` and `do`", `Write steps like ${example}.`))
+      invalid("SCRIPT_SHAPE", where, json, "a list of steps, each with `at` and `do`", `Write steps like ${example}.`)
+    )
     const steps: Array<Step> = []
     for (const [index, entry] of entries.entries()) steps.push(yield* readStep(entry, `${where}[${index}]`))
     return steps
@@ -75,7 +81,7 @@ export const readScript = (text: string, where: string): Result.Result<Script, C
 const decodeJson = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
 const Entry = Schema.StructWithRest(Schema.Struct({ do: Schema.String }), [Schema.Record(Schema.String, Schema.Unknown)])
 const decodeEntries = Schema.decodeUnknownResult(Schema.Array(Entry))
-const example = "{ \"at\": \"5 seconds\", \"do\": \"hang\", \"for\": \"10 seconds\" }"
+const example = '{ "at": "5 seconds", "do": "hang", "for": "10 seconds" }'
 
 const readStep = ({ do: verb, ...fields }: typeof Entry.Type, where: string): Result.Result<Step, ConfigInvalid> => {
   const read = verbs.get(verb)
@@ -95,7 +101,7 @@ const timeMaxMs = 7 * 86_400_000
 const Time = Schema.Union([Schema.String, Schema.Finite]).check(
   Schema.makeFilter((given) => {
     const ms = millis(given)
-    return (ms >= 0 && ms <= timeMaxMs) || "a length of time from 0 to 7 days, such as \"5 seconds\" or 5000"
+    return (ms >= 0 && ms <= timeMaxMs) || 'a length of time from 0 to 7 days, such as "5 seconds" or 5000'
   })
 )
 const millis = (given: string | number): number =>
@@ -112,7 +118,9 @@ type Given = typeof Lasting.Type
 type Apply = (control: Control) => Change
 
 const reading = <S extends Schema.ConstraintDecoder<Given>>(
-  schema: S, begin: (control: Control, given: S["Type"]) => Change, undo?: Apply
+  schema: S,
+  begin: (control: Control, given: S["Type"]) => Change,
+  undo?: Apply
 ): Read => {
   const decode = Schema.decodeUnknownResult(schema)
   return (fields) =>
@@ -127,18 +135,62 @@ const lasting = (begin: Apply, undo: Apply) => reading(Lasting, begin, undo)
 const taking = (begin: (control: Control, ms: number) => Change) => reading(Taking, (control, given) => begin(control, millis(given.for)))
 
 const verbs = new Map<string, Read>([
-  ["drop", reading(Lasting, (control, given) => given.for === undefined ? control.drop : control.refuse, (control) => control.accept)],
-  ["refuse", lasting((control) => control.refuse, (control) => control.accept)],
+  [
+    "drop",
+    reading(
+      Lasting,
+      (control, given) => (given.for === undefined ? control.drop : control.refuse),
+      (control) => control.accept
+    )
+  ],
+  [
+    "refuse",
+    lasting(
+      (control) => control.refuse,
+      (control) => control.accept
+    )
+  ],
   ["accept", instant((control) => control.accept)],
-  ["refuseSessions", lasting((control) => control.refuseSessions, (control) => control.acceptSessions)],
+  [
+    "refuseSessions",
+    lasting(
+      (control) => control.refuseSessions,
+      (control) => control.acceptSessions
+    )
+  ],
   ["acceptSessions", instant((control) => control.acceptSessions)],
-  ["failHttp", lasting((control) => control.failHttp, (control) => control.healHttp)],
-  ["resetHttp", lasting((control) => control.resetHttp, (control) => control.healHttp)],
+  [
+    "failHttp",
+    lasting(
+      (control) => control.failHttp,
+      (control) => control.healHttp
+    )
+  ],
+  [
+    "resetHttp",
+    lasting(
+      (control) => control.resetHttp,
+      (control) => control.healHttp
+    )
+  ],
   ["healHttp", instant((control) => control.healHttp)],
-  ["hang", lasting((control) => control.hang, (control) => control.thaw)],
+  [
+    "hang",
+    lasting(
+      (control) => control.hang,
+      (control) => control.thaw
+    )
+  ],
   ["thaw", instant((control) => control.thaw)],
   ["loseReplies", reading(Losing, (control, given) => control.loseReplies(given.count ?? 1))],
-  ["delayCommit", reading(Delaying, (control, given) => control.delayCommit(millis(given.by)), (control) => control.delayCommit(0))],
+  [
+    "delayCommit",
+    reading(
+      Delaying,
+      (control, given) => control.delayCommit(millis(given.by)),
+      (control) => control.delayCommit(0)
+    )
+  ],
   ["drain", taking((control, ms) => control.drain(ms))],
   ["restart", taking((control, ms) => control.restart(ms))],
   ["starting", taking((control, ms) => control.starting(ms))]

@@ -51,9 +51,7 @@ export const keyProblem = (key: string): string | undefined =>
  * Reads every transcript of a folder, which is made if it is missing. A last line that a crash cut short is removed: it
  * was never acknowledged. Fails with `GATEWAY_DIRECTORY` or `GATEWAY_TRANSCRIPT` when the folder cannot be used.
  */
-export const openTranscripts = Effect.fn("Transcripts.open")(function*(
-  directory: string
-): Effect.fn.Return<Transcripts, StateUnusable> {
+export const openTranscripts = Effect.fn("Transcripts.open")(function* (directory: string): Effect.fn.Return<Transcripts, StateUnusable> {
   const held = new Map<string, { readonly key: string; readonly sessionId: string; readonly rows: Array<Row> }>()
   const oneAtATime = Semaphore.makeUnsafe(1)
   yield* onDisk(directory, () => fs.mkdir(directory, { recursive: true, mode: 0o700 }))
@@ -63,7 +61,7 @@ export const openTranscripts = Effect.fn("Transcripts.open")(function*(
     held.set(key, { key, sessionId: sessionIdOf(key), rows: yield* load(path.join(directory, name)) })
   }
 
-  const create = Effect.fnUntraced(function*(key: string) {
+  const create = Effect.fnUntraced(function* (key: string) {
     const known = held.get(key)
     if (known !== undefined) return known
     const made = { key, sessionId: sessionIdOf(key), rows: [] }
@@ -78,15 +76,19 @@ export const openTranscripts = Effect.fn("Transcripts.open")(function*(
     find: (key) => held.get(key),
     create: (key) => Effect.uninterruptible(oneAtATime.withPermit(create(key))),
     append: (key, row) =>
-      Effect.uninterruptible(oneAtATime.withPermit(Effect.gen(function*() {
-        const transcript = yield* create(key)
-        yield* onDisk(directory, () => appendDurably(path.join(directory, fileOf(key)), `${JSON.stringify(row)}\n`))
-        transcript.rows.push(row)
-      })))
+      Effect.uninterruptible(
+        oneAtATime.withPermit(
+          Effect.gen(function* () {
+            const transcript = yield* create(key)
+            yield* onDisk(directory, () => appendDurably(path.join(directory, fileOf(key)), `${JSON.stringify(row)}\n`))
+            transcript.rows.push(row)
+          })
+        )
+      )
   }
 })
 
-const load = Effect.fnUntraced(function*(file: string): Effect.fn.Return<Array<Row>, StateUnusable> {
+const load = Effect.fnUntraced(function* (file: string): Effect.fn.Return<Array<Row>, StateUnusable> {
   const content = yield* onDisk(file, () => fs.readFile(file))
   const whole = content.lastIndexOf(0x0a) + 1
   if (whole < content.length) yield* onDisk(file, () => fs.truncate(file, whole))
@@ -147,4 +149,7 @@ const keyOf = (name: string): string => {
 }
 
 const sessionIdOf = (key: string): string =>
-  createHash("sha256").update(key).digest("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, "$1-$2-$3-$4-$5")
+  createHash("sha256")
+    .update(key)
+    .digest("hex")
+    .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, "$1-$2-$3-$4-$5")

@@ -51,17 +51,27 @@ export const judge = (first: string, token: Redacted.Redacted): Verdict => {
 const decode = (params: unknown) =>
   Result.mapError(Schema.decodeUnknownResult(ConnectParams)(params, { onExcessProperty: "error" }), String)
 
-const refused = (id: string | undefined, close: number, error: WireError): Refusal =>
-  ({ _tag: "Refused", id, error, close, reason: error.message.slice(0, reasonMax) })
+const refused = (id: string | undefined, close: number, error: WireError): Refusal => ({
+  _tag: "Refused",
+  id,
+  error,
+  close,
+  reason: error.message.slice(0, reasonMax)
+})
 /** A close frame has room for 123 bytes of reason. */
 const reasonMax = 120
 
-const invalid = (message: string, details?: Record<string, unknown>): WireError =>
-  ({ code: errorCodes.invalid, message, ...(details === undefined ? {} : { details }) })
+const invalid = (message: string, details?: Record<string, unknown>): WireError => ({
+  code: errorCodes.invalid,
+  message,
+  ...(details === undefined ? {} : { details })
+})
 
 const unauthorized = (why: "missing" | "mismatch"): WireError =>
   invalid(`unauthorized: gateway token ${why}`, {
-    code: `AUTH_TOKEN_${why.toUpperCase()}`, authReason: `token_${why}`, canRetryWithDeviceToken: false,
+    code: `AUTH_TOKEN_${why.toUpperCase()}`,
+    authReason: `token_${why}`,
+    canRetryWithDeviceToken: false,
     recommendedNextStep: "update_auth_credentials"
   })
 

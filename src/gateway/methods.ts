@@ -5,7 +5,15 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import {
-  CreateParams, errorCodes, historyLimitMax, HistoryParams, InjectParams, labelMax, type Request, SubscribeParams, type WireError
+  CreateParams,
+  errorCodes,
+  historyLimitMax,
+  HistoryParams,
+  InjectParams,
+  labelMax,
+  type Request,
+  SubscribeParams,
+  type WireError
 } from "../domain/Wire.ts"
 import type { Client } from "./Client.ts"
 import type { Condition } from "./Condition.ts"
@@ -52,7 +60,7 @@ export const unavailable = (phase: "starting" | "draining"): WireError => ({
 })
 
 /** What the gateway knows of itself: the reply to `health`, and the event of that name. */
-export const healthOf = Effect.fnUntraced(function*({ condition, transcripts }: Core) {
+export const healthOf = Effect.fnUntraced(function* ({ condition, transcripts }: Core) {
   const ts = yield* Clock.currentTimeMillis
   return { ok: true, ts, uptimeMs: ts - condition.bootedAtMs, sessions: { count: transcripts.all().length } }
 })
@@ -68,8 +76,10 @@ interface Method {
 }
 
 const method = <S extends Schema.ConstraintDecoder<unknown>>(
-  scope: Scope | undefined, schema: S,
-  work: (params: S["Type"], core: Core, client: Client) => Effect.Effect<unknown, WireError>, committed = false
+  scope: Scope | undefined,
+  schema: S,
+  work: (params: S["Type"], core: Core, client: Client) => Effect.Effect<unknown, WireError>,
+  committed = false
 ): Method => {
   const decode = Schema.decodeUnknownResult(schema)
   return {
@@ -92,11 +102,15 @@ const methods = new Map<string, Method>([
   ["sessions.list", method("operator.read", Limit, ({ limit }, core) => list(core, limit))],
   ["sessions.subscribe", method("operator.read", Limit, ({ limit }, core) => list(core, limit))],
   ["sessions.create", method("operator.write", CreateParams, ({ key }, core) => create(core, key))],
-  ["sessions.messages.subscribe", method("operator.read", SubscribeParams, ({ key }, _, client) =>
-    Effect.sync(() => {
-      client.subscriptions.add(key)
-      return { subscribed: true, key }
-    }))],
+  [
+    "sessions.messages.subscribe",
+    method("operator.read", SubscribeParams, ({ key }, _, client) =>
+      Effect.sync(() => {
+        client.subscriptions.add(key)
+        return { subscribed: true, key }
+      })
+    )
+  ],
   ["chat.history", method("operator.read", HistoryParams, (params, core) => history(core, params))],
   ["chat.inject", method("operator.admin", InjectParams, (params, core) => inject(core, params), true)],
   ["chat.send", method("operator.write", SendParams, (params, core) => send(core, params), true)]
@@ -108,14 +122,14 @@ const list = (core: Core, limit = historyLimitMax) =>
     return { count: sessions.length, sessions: sessions.slice(0, limit) }
   })
 
-const create = Effect.fnUntraced(function*(core: Core, key: string) {
+const create = Effect.fnUntraced(function* (core: Core, key: string) {
   const problem = keyProblem(key)
   if (problem !== undefined) return yield* Effect.fail(invalid(`invalid session key: ${problem}`))
   const { sessionId } = yield* Effect.mapError(core.transcripts.create(key), notStored)
   return { ok: true, key, sessionId }
 })
 
-const history = Effect.fnUntraced(function*(core: Core, { sessionKey, limit = 200, offset = 0 }: HistoryParams) {
+const history = Effect.fnUntraced(function* (core: Core, { sessionKey, limit = 200, offset = 0 }: HistoryParams) {
   if (limit < 1 || limit > historyLimitMax || offset < 0) return yield* Effect.fail(invalid("invalid params: limit or offset"))
   const rows = core.transcripts.find(sessionKey)?.rows ?? []
   const end = Math.max(0, rows.length - offset)
@@ -128,7 +142,7 @@ const history = Effect.fnUntraced(function*(core: Core, { sessionKey, limit = 20
   }
 })
 
-const inject = Effect.fnUntraced(function*(core: Core, { sessionKey, message, label }: InjectParams) {
+const inject = Effect.fnUntraced(function* (core: Core, { sessionKey, message, label }: InjectParams) {
   yield* existing(core, sessionKey)
   if (message === "") return yield* Effect.fail(invalid("invalid params: message is empty"))
   if ((label?.length ?? 0) > labelMax) return yield* Effect.fail(invalid(`invalid params: label over ${labelMax} characters`))
@@ -139,7 +153,7 @@ const inject = Effect.fnUntraced(function*(core: Core, { sessionKey, message, la
 })
 
 // The row only: there is no model here that would answer it.
-const send = Effect.fnUntraced(function*(core: Core, { sessionKey, message, idempotencyKey }: typeof SendParams.Type) {
+const send = Effect.fnUntraced(function* (core: Core, { sessionKey, message, idempotencyKey }: typeof SendParams.Type) {
   const { rows } = yield* existing(core, sessionKey)
   if (rows.some(({ id }) => id === idempotencyKey)) return { runId: idempotencyKey, status: "in_flight" }
   yield* commit(core, sessionKey, { id: idempotencyKey, role: "user", text: message }, idempotencyKey)
@@ -151,7 +165,7 @@ const existing = (core: Core, key: string): Effect.Effect<Transcript, WireError>
   return transcript === undefined ? Effect.fail(invalid("session not found")) : Effect.succeed(transcript)
 }
 
-const commit = Effect.fnUntraced(function*(core: Core, sessionKey: string, fields: Omit<Row, "ts">, runId: string) {
+const commit = Effect.fnUntraced(function* (core: Core, sessionKey: string, fields: Omit<Row, "ts">, runId: string) {
   yield* Effect.sleep(core.condition.commitDelayMs)
   yield* core.condition.thawed.await // A process frozen here commits when it thaws, long after its client gave up.
   const row: Row = { ...fields, ts: yield* Clock.currentTimeMillis }

@@ -22,9 +22,11 @@ export interface AdoptionInput {
   readonly unreadable: ReadonlySet<string>
 }
 
-export const adopt = Effect.fn("Adoption.adopt")(function*(
-  { version, skills, unreadable }: AdoptionInput
-): Effect.fn.Return<void, StorageFailed, StateStore | Process> {
+export const adopt = Effect.fn("Adoption.adopt")(function* ({
+  version,
+  skills,
+  unreadable
+}: AdoptionInput): Effect.fn.Return<void, StorageFailed, StateStore | Process> {
   const store = yield* StateStore
   const nowMs = yield* Clock.currentTimeMillis
   yield* store.append({ type: "runtime.started", epoch: store.epoch, pid, version })
@@ -40,8 +42,9 @@ export const adopt = Effect.fn("Adoption.adopt")(function*(
 })
 
 /** Nothing of an interrupted attempt may be alive when its run is tried again. What outlives KILL keeps its skill aside. */
-const endSurvivors = Effect.fnUntraced(function*(
-  store: StateStore["Service"], inProcess: ReadonlySet<string>
+const endSurvivors = Effect.fnUntraced(function* (
+  store: StateStore["Service"],
+  inProcess: ReadonlySet<string>
 ): Effect.fn.Return<ReadonlyArray<NewEvent>, never, Process> {
   const interrupted = store.ledger.unsettled().filter((run) => run.phase === "executing" && !inProcess.has(run.skill)) // Functions died with us.
   if (interrupted.length === 0) return []
@@ -51,7 +54,9 @@ const endSurvivors = Effect.fnUntraced(function*(
   if (killed > 0) yield* Effect.logWarning(`ended ${killed} processes that the last runtime left running`)
   if (alive.length === 0) return []
   return [...new Set(interrupted.map((run) => run.skill))].map((skill): NewEvent => ({
-    type: "skill.quarantined", skill, why: `processes ${alive.join(", ")} of an earlier run cannot be ended`
+    type: "skill.quarantined",
+    skill,
+    why: `processes ${alive.join(", ")} of an earlier run cannot be ended`
   }))
 })
 
@@ -59,7 +64,11 @@ const adoption = (skill: SkillDefinition, known: SkillRecord | undefined, nowMs:
   const sameSchedule = known !== undefined && !known.removed && JSON.stringify(known.schedule) === JSON.stringify(skill.schedule)
   if (sameSchedule && known.digest === skill.digest) return []
   const adopted = (from: number): NewEvent => ({
-    type: "skill.adopted", skill: skill.name, digest: skill.digest, schedule: skill.schedule ?? null, from
+    type: "skill.adopted",
+    skill: skill.name,
+    digest: skill.digest,
+    schedule: skill.schedule ?? null,
+    from
   })
   if (sameSchedule) return [adopted(known.owedFromMs)]
   return [...(known === undefined || known.removed ? [] : superseded(known, nowMs, "the schedule was changed")), adopted(nowMs)]
@@ -68,8 +77,14 @@ const adoption = (skill: SkillDefinition, known: SkillRecord | undefined, nowMs:
 const removal = (skill: SkillRecord, unsettled: ReadonlyArray<RunRecord>, nowMs: number): ReadonlyArray<NewEvent> => [
   ...superseded(skill, nowMs, "the skill was removed"),
   ...unsettled.map((run): NewEvent => ({
-    type: "run.settled", run: run.run, outcome: "cancelled", reason: "the skill was removed", startedAtMs: run.startedAtMs ?? null,
-    durationMs: run.startedAtMs === undefined ? 0 : nowMs - run.startedAtMs, fields: {}, report: null
+    type: "run.settled",
+    run: run.run,
+    outcome: "cancelled",
+    reason: "the skill was removed",
+    startedAtMs: run.startedAtMs ?? null,
+    durationMs: run.startedAtMs === undefined ? 0 : nowMs - run.startedAtMs,
+    fields: {},
+    report: null
   })),
   { type: "skill.removed", skill: skill.name }
 ]

@@ -22,16 +22,22 @@ export interface Claim {
   readonly missed: number
 }
 
-export class Claims extends Context.Service<Claims, {
-  /** The claim with its fence, to be appended together with what else is decided of the same slots. */
-  readonly claim: (claim: Claim) => Effect.Effect<NewEvent & Pick<EventOf<"run.claimed">, "type" | "run" | "fence">>
-}>()("holdfast/layers/Claims") {
-  static readonly layer = Layer.effect(Claims, Effect.gen(function*() {
-    const store = yield* StateStore
-    let fence = store.ledger.fence
-    return Claims.of({
-      claim: ({ run, skill, slotAtMs, digest, missed }) =>
-        Effect.sync(() => ({ type: "run.claimed" as const, run, skill, slot: slotAtMs, digest, missed, fence: ++fence }))
+export class Claims extends Context.Service<
+  Claims,
+  {
+    /** The claim with its fence, to be appended together with what else is decided of the same slots. */
+    readonly claim: (claim: Claim) => Effect.Effect<NewEvent & Pick<EventOf<"run.claimed">, "type" | "run" | "fence">>
+  }
+>()("holdfast/layers/Claims") {
+  static readonly layer = Layer.effect(
+    Claims,
+    Effect.gen(function* () {
+      const store = yield* StateStore
+      let fence = store.ledger.fence
+      return Claims.of({
+        claim: ({ run, skill, slotAtMs, digest, missed }) =>
+          Effect.sync(() => ({ type: "run.claimed" as const, run, skill, slot: slotAtMs, digest, missed, fence: ++fence }))
+      })
     })
-  }))
+  )
 }

@@ -37,51 +37,64 @@ export const socketPathMax = 103
 const lineMax = 65_536
 
 /** Serves the socket for as long as the layer lives. A path that is too long is said, and everything else works. */
-export const layer: Layer.Layer<never, never, Runtime | StateStore> = Layer.effectDiscard(Effect.gen(function*() {
-  const { directory } = yield* StateStore
-  const path = socketPath(directory)
-  if (Buffer.byteLength(path) > socketPathMax) {
-    return yield* Effect.logWarning(`SOCKET_PATH_LONG at ${path}: commands such as trigger cannot reach this runtime; choose a shorter --state`)
-  }
-  const run = yield* FiberSet.makeRuntime<Runtime>()
-  const connections = new Set<net.Socket>()
-  const server = net.createServer((socket) => {
-    connections.add(socket)
-    socket.setEncoding("utf8")
-    socket.once("close", () => connections.delete(socket))
-    socket.on("error", () => socket.destroy())
-    let text = ""
-    socket.on("data", (chunk: string) => {
-      text += chunk
-      const lines = text.split("\n")
-      text = lines.pop() ?? ""
-      if (text.length > lineMax) return socket.destroy()
-      for (const line of lines) run(Effect.map(answer(line), (answered) => socket.writable && socket.write(`${JSON.stringify(answered)}\n`)))
-    })
-  })
-  yield* Effect.acquireRelease(
-    Effect.callback<void>((resume) => {
-      fs.rmSync(path, { force: true }) // Left by a runtime that was killed: we hold the lock, so nobody listens there.
-      // Not once: a machine short of descriptors says so here at any time, and an error that nobody hears ends the process.
-      server.on("error", (error) => resume(Effect.logWarning(`no control socket: ${error.message}`)))
-      server.listen(path, () => {
-        fs.chmodSync(path, 0o600)
-        resume(Effect.void)
+export const layer: Layer.Layer<never, never, Runtime | StateStore> = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { directory } = yield* StateStore
+    const path = socketPath(directory)
+    if (Buffer.byteLength(path) > socketPathMax) {
+      return yield* Effect.logWarning(
+        `SOCKET_PATH_LONG at ${path}: commands such as trigger cannot reach this runtime; choose a shorter --state`
+      )
+    }
+    const run = yield* FiberSet.makeRuntime<Runtime>()
+    const connections = new Set<net.Socket>()
+    const server = net.createServer((socket) => {
+      connections.add(socket)
+      socket.setEncoding("utf8")
+      socket.once("close", () => connections.delete(socket))
+      socket.on("error", () => socket.destroy())
+      let text = ""
+      socket.on("data", (chunk: string) => {
+        text += chunk
+        const lines = text.split("\n")
+        text = lines.pop() ?? ""
+        if (text.length > lineMax) return socket.destroy()
+        for (const line of lines)
+          run(Effect.map(answer(line), (answered) => socket.writable && socket.write(`${JSON.stringify(answered)}\n`)))
       })
-    }),
-    () => Effect.callback<void>((resume) => {
-      for (const socket of connections) socket.destroy()
-      server.close(() => resume(Effect.void))
     })
-  )
-}))
+    yield* Effect.acquireRelease(
+      Effect.callback<void>((resume) => {
+        fs.rmSync(path, { force: true }) // Left by a runtime that was killed: we hold the lock, so nobody listens there.
+        // Not once: a machine short of descriptors says so here at any time, and an error that nobody hears ends the process.
+        server.on("error", (error) => resume(Effect.logWarning(`no control socket: ${error.message}`)))
+        server.listen(path, () => {
+          fs.chmodSync(path, 0o600)
+          resume(Effect.void)
+        })
+      }),
+      () =>
+        Effect.callback<void>((resume) => {
+          for (const socket of connections) socket.destroy()
+          server.close(() => resume(Effect.void))
+        })
+    )
+  })
+)
 
 const answer = (line: string): Effect.Effect<Answer, never, Runtime> => {
   const question = Schema.decodeUnknownResult(Schema.fromJsonString(Question))(line)
   if (Result.isFailure(question)) {
     return Effect.succeed({
-      id: 0, ok: false,
-      error: { code: "CONTROL_SYNTAX", where: "control.sock", got: shown(line), want: "one question a line, as JSON", fix: "use the holdfast command" }
+      id: 0,
+      ok: false,
+      error: {
+        code: "CONTROL_SYNTAX",
+        where: "control.sock",
+        got: shown(line),
+        want: "one question a line, as JSON",
+        fix: "use the holdfast command"
+      }
     })
   }
   const { id } = question.success
@@ -92,7 +105,7 @@ const answer = (line: string): Effect.Effect<Answer, never, Runtime> => {
 }
 
 const serve = (question: Question) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const runtime = yield* Runtime
     switch (question.do) {
       case "trigger":
@@ -107,7 +120,7 @@ const serve = (question: Question) =>
   })
 
 /** Asks a runtime over its socket. Fails with RUNTIME_DOWN where none listens, else as the runtime answers. */
-export const ask = Effect.fn("Control.ask")(function*(directory: string, question: Question): Effect.fn.Return<unknown, Refused> {
+export const ask = Effect.fn("Control.ask")(function* (directory: string, question: Question): Effect.fn.Return<unknown, Refused> {
   const answered = yield* Effect.callback<Answer, Refused>((resume) => {
     const socket = net.connect(socketPath(directory))
     let text = ""
@@ -128,6 +141,9 @@ export const ask = Effect.fn("Control.ask")(function*(directory: string, questio
 
 const down = (directory: string) =>
   new Refused({
-    code: "RUNTIME_DOWN", where: socketPath(directory), got: "nobody listens", want: "a runtime at work on this directory",
+    code: "RUNTIME_DOWN",
+    where: socketPath(directory),
+    got: "nobody listens",
+    want: "a runtime at work on this directory",
     fix: "start one with `holdfast up`, or name its directory with --state"
   })

@@ -26,14 +26,20 @@ export interface Line {
   readonly ping: Effect.Effect<void, LineEnd>
 }
 
-export class Dial extends Context.Service<Dial, {
-  /** Opens a line. Leaving the scope ends it at once and waits until the socket is gone. */
-  readonly connect: (url: string) => Effect.Effect<Line, LineEnd, Scope.Scope>
-}>()("holdfast/layers/Dial") {
+export class Dial extends Context.Service<
+  Dial,
+  {
+    /** Opens a line. Leaving the scope ends it at once and waits until the socket is gone. */
+    readonly connect: (url: string) => Effect.Effect<Line, LineEnd, Scope.Scope>
+  }
+>()("holdfast/layers/Dial") {
   static readonly layer = Layer.succeed(Dial, {
-    connect: Effect.fnUntraced(function*(url: string) {
+    connect: Effect.fnUntraced(function* (url: string) {
       const frames = yield* Queue.unbounded<string, LineEnd>()
-      const socket = yield* Effect.acquireRelease(Effect.sync(() => dial(url, frames)), hangUp)
+      const socket = yield* Effect.acquireRelease(
+        Effect.sync(() => dial(url, frames)),
+        hangUp
+      )
       yield* opened(socket, frames)
       return lineOf(socket, frames)
     })
@@ -63,12 +69,13 @@ const dial = (url: string, frames: Frames): WebSocket => {
   return socket
 }
 
-const opened = (socket: WebSocket, frames: Frames): Effect.Effect<void, LineEnd> => Effect.raceFirst(
-  Effect.callback<void>((resume) => {
-    socket.once("open", () => resume(Effect.void))
-  }),
-  Effect.asVoid(Queue.await(frames)).pipe(Effect.andThen(Effect.never))
-)
+const opened = (socket: WebSocket, frames: Frames): Effect.Effect<void, LineEnd> =>
+  Effect.raceFirst(
+    Effect.callback<void>((resume) => {
+      socket.once("open", () => resume(Effect.void))
+    }),
+    Effect.asVoid(Queue.await(frames)).pipe(Effect.andThen(Effect.never))
+  )
 
 const hangUp = (socket: WebSocket): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
@@ -79,19 +86,24 @@ const hangUp = (socket: WebSocket): Effect.Effect<void> =>
   }).pipe(Effect.timeoutOption(goneWithin), Effect.asVoid)
 
 const lineOf = (socket: WebSocket, frames: Frames): Line => ({
-  send: (frame) => Effect.callback((resume) => {
-    socket.send(frame, (error) => resume(error ? Effect.fail(systemError(error)) : Effect.void))
-  }),
-  take: Effect.tap(Queue.take(frames), () => Effect.sync(() => {
-    if (socket.isPaused && Queue.sizeUnsafe(frames) < waitingMax / 2) socket.resume()
-  })),
+  send: (frame) =>
+    Effect.callback((resume) => {
+      socket.send(frame, (error) => resume(error ? Effect.fail(systemError(error)) : Effect.void))
+    }),
+  take: Effect.tap(Queue.take(frames), () =>
+    Effect.sync(() => {
+      if (socket.isPaused && Queue.sizeUnsafe(frames) < waitingMax / 2) socket.resume()
+    })
+  ),
   ping: Effect.callback((resume) => {
     const pong = () => resume(Effect.void)
     socket.once("pong", pong)
     socket.ping(undefined, undefined, (error) => {
       if (error) resume(Effect.fail(systemError(error)))
     })
-    return Effect.sync(() => { socket.off("pong", pong) })
+    return Effect.sync(() => {
+      socket.off("pong", pong)
+    })
   })
 })
 
@@ -114,7 +126,17 @@ const systemError = (error: NodeJS.ErrnoException): LineEnd => {
 
 /** What the system's errors mean; any other is about certificates or syntax, so somebody else answers there. */
 const reasons: Readonly<Record<string, LostReason>> = {
-  ECONNREFUSED: "refused", ENOTFOUND: "refused", EAI_AGAIN: "refused", EHOSTUNREACH: "refused", ENETUNREACH: "refused",
-  EHOSTDOWN: "refused", ENETDOWN: "refused", EADDRNOTAVAIL: "refused", EMFILE: "refused",
-  ECONNRESET: "reset", EPIPE: "reset", ECONNABORTED: "reset", ETIMEDOUT: "silent"
+  ECONNREFUSED: "refused",
+  ENOTFOUND: "refused",
+  EAI_AGAIN: "refused",
+  EHOSTUNREACH: "refused",
+  ENETUNREACH: "refused",
+  EHOSTDOWN: "refused",
+  ENETDOWN: "refused",
+  EADDRNOTAVAIL: "refused",
+  EMFILE: "refused",
+  ECONNRESET: "reset",
+  EPIPE: "reset",
+  ECONNABORTED: "reset",
+  ETIMEDOUT: "silent"
 }

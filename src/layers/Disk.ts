@@ -21,26 +21,29 @@ export interface OpenFile {
   readonly datasync: Effect.Effect<void, DiskError>
 }
 
-export class Disk extends Context.Service<Disk, {
-  /** Opens for appending; `create` demands that the file is new (0600). */
-  readonly open: (path: string, options: { readonly create: boolean }) => Effect.Effect<OpenFile, DiskError, Scope.Scope>
-  readonly read: (path: string) => Effect.Effect<Uint8Array, DiskError>
-  /** Writes a whole new file (0600), not yet durable. Fails if it exists. */
-  readonly write: (path: string, bytes: Uint8Array) => Effect.Effect<void, DiskError>
-  /** Replaces `to` in one step for every reader. */
-  readonly rename: (from: string, to: string) => Effect.Effect<void, DiskError>
-  readonly remove: (path: string) => Effect.Effect<void, DiskError>
-  /** Names in a folder, sorted; a folder that does not exist has none. */
-  readonly list: (folder: string) => Effect.Effect<ReadonlyArray<string>, DiskError>
-  /** Makes a folder and its parents (0700). */
-  readonly makeDir: (folder: string) => Effect.Effect<void, DiskError>
-  readonly syncDir: (folder: string) => Effect.Effect<void, DiskError>
-  /** Sets a file's modification time, in milliseconds since the Unix epoch. */
-  readonly touch: (path: string, modifiedAtMs: number) => Effect.Effect<void, DiskError>
-  readonly stat: (path: string) => Effect.Effect<{ readonly bytes: number; readonly modifiedAtMs: number } | undefined, DiskError>
-  /** The tree is in memory of this process: no lock of the system guards it, and none is needed. */
-  readonly simulated?: true
-}>()("holdfast/layers/Disk") {
+export class Disk extends Context.Service<
+  Disk,
+  {
+    /** Opens for appending; `create` demands that the file is new (0600). */
+    readonly open: (path: string, options: { readonly create: boolean }) => Effect.Effect<OpenFile, DiskError, Scope.Scope>
+    readonly read: (path: string) => Effect.Effect<Uint8Array, DiskError>
+    /** Writes a whole new file (0600), not yet durable. Fails if it exists. */
+    readonly write: (path: string, bytes: Uint8Array) => Effect.Effect<void, DiskError>
+    /** Replaces `to` in one step for every reader. */
+    readonly rename: (from: string, to: string) => Effect.Effect<void, DiskError>
+    readonly remove: (path: string) => Effect.Effect<void, DiskError>
+    /** Names in a folder, sorted; a folder that does not exist has none. */
+    readonly list: (folder: string) => Effect.Effect<ReadonlyArray<string>, DiskError>
+    /** Makes a folder and its parents (0700). */
+    readonly makeDir: (folder: string) => Effect.Effect<void, DiskError>
+    readonly syncDir: (folder: string) => Effect.Effect<void, DiskError>
+    /** Sets a file's modification time, in milliseconds since the Unix epoch. */
+    readonly touch: (path: string, modifiedAtMs: number) => Effect.Effect<void, DiskError>
+    readonly stat: (path: string) => Effect.Effect<{ readonly bytes: number; readonly modifiedAtMs: number } | undefined, DiskError>
+    /** The tree is in memory of this process: no lock of the system guards it, and none is needed. */
+    readonly simulated?: true
+  }
+>()("holdfast/layers/Disk") {
   /** The disk of this machine. */
   static readonly layerNode: Layer.Layer<Disk> = Layer.sync(Disk, () => diskNode)
 

@@ -44,13 +44,13 @@ export const diskMemory = (): DiskMemory => {
   }
 
   const link = <Node extends File | Folder>(path: string, node: Node): Node => {
-    (tree.get(posix.dirname(path)) as Folder).names.add(posix.basename(path))
+    ;(tree.get(posix.dirname(path)) as Folder).names.add(posix.basename(path))
     tree.set(path, node)
     return node
   }
 
   const unlink = (path: string): undefined => {
-    (tree.get(posix.dirname(path)) as Folder).names.delete(posix.basename(path))
+    ;(tree.get(posix.dirname(path)) as Folder).names.delete(posix.basename(path))
     tree.delete(path)
   }
 
@@ -61,9 +61,13 @@ export const diskMemory = (): DiskMemory => {
   }
 
   const handle = (path: string, file: File): OpenFile => ({
-    append: (bytes) => step(
-      "append", path, (atMs) => file.append(bytes, atMs), (atMs) => file.append(bytes.subarray(0, bytes.length >> 1), atMs)
-    ),
+    append: (bytes) =>
+      step(
+        "append",
+        path,
+        (atMs) => file.append(bytes, atMs),
+        (atMs) => file.append(bytes.subarray(0, bytes.length >> 1), atMs)
+      ),
     truncate: (length) => step("truncate", path, (atMs) => file.truncate(length, atMs)),
     datasync: step("datasync", path, () => undefined)
   })
@@ -79,52 +83,60 @@ export const diskMemory = (): DiskMemory => {
 
   const disk: Disk["Service"] = {
     simulated: true,
-    open: (path, options) => step("open", path, (atMs) => {
-      const file = options.create ? create(path, atMs) : fileAt(path)
-      return file instanceof Refusal ? file : handle(path, file)
-    }),
-    read: (path) => step("read", path, () => {
-      const file = fileAt(path)
-      return file instanceof Refusal ? file : file.copy()
-    }),
-    write: (path, bytes) => step("write", path, (atMs) => {
-      const file = create(path, atMs)
-      return file instanceof Refusal ? file : file.append(bytes, atMs)
-    }),
-    rename: (from, to) => step("rename", to, () => {
-      const file = fileAt(from)
-      if (file instanceof Refusal) return file
-      if (!(tree.get(posix.dirname(to)) instanceof Folder)) return new Refusal("ENOENT")
-      if (tree.get(to) instanceof Folder) return new Refusal("EISDIR")
-      unlink(from)
-      link(to, file)
-      return undefined
-    }),
-    remove: (path) => step("remove", path, () => {
-      const file = fileAt(path)
-      return file instanceof Refusal ? file : unlink(path)
-    }),
-    list: (folder) => step("list", folder, () => {
-      const found = tree.get(folder)
-      return found instanceof File ? new Refusal("ENOTDIR") : [...found?.names ?? []].sort()
-    }),
+    open: (path, options) =>
+      step("open", path, (atMs) => {
+        const file = options.create ? create(path, atMs) : fileAt(path)
+        return file instanceof Refusal ? file : handle(path, file)
+      }),
+    read: (path) =>
+      step("read", path, () => {
+        const file = fileAt(path)
+        return file instanceof Refusal ? file : file.copy()
+      }),
+    write: (path, bytes) =>
+      step("write", path, (atMs) => {
+        const file = create(path, atMs)
+        return file instanceof Refusal ? file : file.append(bytes, atMs)
+      }),
+    rename: (from, to) =>
+      step("rename", to, () => {
+        const file = fileAt(from)
+        if (file instanceof Refusal) return file
+        if (!(tree.get(posix.dirname(to)) instanceof Folder)) return new Refusal("ENOENT")
+        if (tree.get(to) instanceof Folder) return new Refusal("EISDIR")
+        unlink(from)
+        link(to, file)
+        return undefined
+      }),
+    remove: (path) =>
+      step("remove", path, () => {
+        const file = fileAt(path)
+        return file instanceof Refusal ? file : unlink(path)
+      }),
+    list: (folder) =>
+      step("list", folder, () => {
+        const found = tree.get(folder)
+        return found instanceof File ? new Refusal("ENOTDIR") : [...(found?.names ?? [])].sort()
+      }),
     makeDir: (folder) => step("makeDir", folder, () => makeDir(folder)),
-    syncDir: (folder) => step("syncDir", folder, () => tree.get(folder) instanceof Folder ? undefined : new Refusal("ENOENT")),
-    touch: (path, modifiedAtMs) => step("touch", path, () => {
-      const file = fileAt(path)
-      if (file instanceof Refusal) return file
-      file.modifiedAtMs = modifiedAtMs
-      return undefined
-    }),
-    stat: (path) => step("stat", path, () => {
-      const found = tree.get(path)
-      return found instanceof File ? { bytes: found.length, modifiedAtMs: found.modifiedAtMs } : found && { bytes: 0, modifiedAtMs: 0 }
-    })
+    syncDir: (folder) => step("syncDir", folder, () => (tree.get(folder) instanceof Folder ? undefined : new Refusal("ENOENT"))),
+    touch: (path, modifiedAtMs) =>
+      step("touch", path, () => {
+        const file = fileAt(path)
+        if (file instanceof Refusal) return file
+        file.modifiedAtMs = modifiedAtMs
+        return undefined
+      }),
+    stat: (path) =>
+      step("stat", path, () => {
+        const found = tree.get(path)
+        return found instanceof File ? { bytes: found.length, modifiedAtMs: found.modifiedAtMs } : found && { bytes: 0, modifiedAtMs: 0 }
+      })
   }
 
   return {
     disk,
-    files: () => new Map([...tree].flatMap(([path, file]) => file instanceof Folder ? [] : [[path, file.copy()] as const])),
+    files: () => new Map([...tree].flatMap(([path, file]) => (file instanceof Folder ? [] : [[path, file.copy()] as const]))),
     put: (path, content) => {
       makeDir(posix.dirname(path))
       const file = new File(0)

@@ -12,17 +12,22 @@ import { gatewayMachine, type Probe } from "../machines/gateway.ts"
 import type { LostReason } from "../machines/session.ts"
 import { fromEffect } from "./actor.ts"
 
-export class Gateway extends Context.Service<Gateway, {
-  /** Asks whether the gateway is ready. Every answer is a value, silence included. */
-  readonly probe: Effect.Effect<Probe>
-}>()("holdfast/layers/Gateway") {
+export class Gateway extends Context.Service<
+  Gateway,
+  {
+    /** Asks whether the gateway is ready. Every answer is a value, silence included. */
+    readonly probe: Effect.Effect<Probe>
+  }
+>()("holdfast/layers/Gateway") {
   static readonly layer = (url: GatewayUrl): Layer.Layer<Gateway> => Layer.succeed(Gateway, { probe: probe(url) })
 }
 
 /** The gateway's machine with its port plugged. */
-export const bind = Effect.map(Gateway, (gateway) => gatewayMachine.provide({
-  actors: { probe: fromEffect(() => gateway.probe) }
-}))
+export const bind = Effect.map(Gateway, (gateway) =>
+  gatewayMachine.provide({
+    actors: { probe: fromEffect(() => gateway.probe) }
+  })
+)
 
 /** A gateway that is ready answers in milliseconds; one that is merely busy, in less than this. */
 const answerWithinMs = 2_000
@@ -32,7 +37,7 @@ const bodyMax = 65_536
 /** What `/readyz` says. Only the body counts: any address may answer 200, and some answer it with a page. */
 const Readiness = Schema.fromJsonString(Schema.Struct({ ready: Schema.Boolean, failing: Schema.optionalKey(Schema.Array(Schema.String)) }))
 
-const probe = Effect.fnUntraced(function*({ readyz, distance }: GatewayUrl): Effect.fn.Return<Probe> {
+const probe = Effect.fnUntraced(function* ({ readyz, distance }: GatewayUrl): Effect.fn.Return<Probe> {
   const finding = yield* fetch(readyz).pipe(
     Effect.map(readinessOf),
     Effect.catch((failing) => Effect.succeed(failing)),
@@ -67,7 +72,9 @@ const fetch = (url: string): Effect.Effect<string, Failing> =>
       response.on("error", (error) => resume(Effect.fail(failed(error))))
     })
     request.on("error", (error) => resume(Effect.fail(failed(error))))
-    return Effect.sync(() => { request.destroy() })
+    return Effect.sync(() => {
+      request.destroy()
+    })
   })
 
 const readinessOf = (body: string): Finding => {
@@ -81,8 +88,13 @@ const decodeReadiness = Schema.decodeUnknownResult(Readiness)
 
 const failed = (error: NodeJS.ErrnoException): Failing => {
   const code = error.code ?? ""
-  const reason = code === "ECONNRESET" || code === "EPIPE" ? "reset"
-    : code === "ETIMEDOUT" ? "silent"
-    : /^(HPE_|ERR_|EPROTO|CERT_|DEPTH_|SELF_|UNABLE_)/.test(code) ? "notAGateway" : "refused"
+  const reason =
+    code === "ECONNRESET" || code === "EPIPE"
+      ? "reset"
+      : code === "ETIMEDOUT"
+        ? "silent"
+        : /^(HPE_|ERR_|EPROTO|CERT_|DEPTH_|SELF_|UNABLE_)/.test(code)
+          ? "notAGateway"
+          : "refused"
   return { reason, detail: code || error.message }
 }

@@ -29,18 +29,23 @@ const scopes = ["operator.read", "operator.write", "operator.admin"]
 
 /** Dials and says who we are. The line is open when this succeeds, and it ends with the scope. */
 export const greet = Effect.fnUntraced(
-  function*(dial: Dial["Service"], { url, token, version }: Peer): Effect.fn.Return<Greeting, LineEnd, Scope.Scope> {
+  function* (dial: Dial["Service"], { url, token, version }: Peer): Effect.fn.Return<Greeting, LineEnd, Scope.Scope> {
     const line = yield* dial.connect(url.ws)
     const challenge = Wire.parseFrame(yield* line.take)
     if (Result.isFailure(challenge) || challenge.success.type !== "event" || challenge.success.event !== "connect.challenge") {
       return yield* failed("notAGateway", "its first frame was not connect.challenge")
     }
-    yield* line.send(Wire.request("connect", "connect", {
-      minProtocol: Wire.protocol, maxProtocol: Wire.protocol,
-      client: { id: "gateway-client", mode: "backend", version, platform: process.platform, displayName: "holdfast" },
-      role: "operator", scopes, caps: [],
-      ...(token === undefined ? {} : { auth: { token: Redacted.value(token) } })
-    } satisfies Wire.ConnectParams))
+    yield* line.send(
+      Wire.request("connect", "connect", {
+        minProtocol: Wire.protocol,
+        maxProtocol: Wire.protocol,
+        client: { id: "gateway-client", mode: "backend", version, platform: process.platform, displayName: "holdfast" },
+        role: "operator",
+        scopes,
+        caps: [],
+        ...(token === undefined ? {} : { auth: { token: Redacted.value(token) } })
+      } satisfies Wire.ConnectParams)
+    )
     for (;;) {
       const frame = Wire.parseFrame(yield* line.take)
       if (Result.isFailure(frame) || frame.success.type !== "res" || frame.success.id !== "connect") continue // Events may come first.
@@ -59,8 +64,13 @@ export const greet = Effect.fnUntraced(
 
 /** What a refused `connect` means. */
 const refusedBy = ({ code, message, details, retryAfterMs }: Wire.WireError): LineEnd => {
-  const reason: LostReason = details?.["code"] === "PROTOCOL_MISMATCH" ? "wrongProtocol"
-    : code !== Wire.errorCodes.unavailable ? "unauthorized"
-    : details?.["reason"] === "gateway-restarting" ? "restarting" : "starting"
+  const reason: LostReason =
+    details?.["code"] === "PROTOCOL_MISMATCH"
+      ? "wrongProtocol"
+      : code !== Wire.errorCodes.unavailable
+        ? "unauthorized"
+        : details?.["reason"] === "gateway-restarting"
+          ? "restarting"
+          : "starting"
   return { _tag: "Failed", reason, detail: message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
 }

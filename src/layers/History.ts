@@ -12,21 +12,27 @@ import * as Wire from "../domain/Wire.ts"
 import { CallFailed, frameTooLarge, Session } from "./Session.ts"
 import { StateStore } from "./StateStore.ts"
 
-export class History extends Context.Service<History, {
-  /**
-   * Whether a message of that session matches, from the newest back to those written well before `backToMs`. Texts are cut
-   * to 300 characters. Fails as the calls do; a session that does not exist is a refusal.
-   */
-  readonly has: (session: string, matches: (message: Wire.Message) => boolean, backToMs: number) => Effect.Effect<boolean, CallFailed>
-}>()("holdfast/layers/History") {
+export class History extends Context.Service<
+  History,
+  {
+    /**
+     * Whether a message of that session matches, from the newest back to those written well before `backToMs`. Texts are cut
+     * to 300 characters. Fails as the calls do; a session that does not exist is a refusal.
+     */
+    readonly has: (session: string, matches: (message: Wire.Message) => boolean, backToMs: number) => Effect.Effect<boolean, CallFailed>
+  }
+>()("holdfast/layers/History") {
   /** While the session is up, keeps `history.json` no older than 30 s: the last messages of the session of that key. */
   static readonly layer = (options: { readonly session: string }): Layer.Layer<History, never, Session | StateStore> =>
-    Layer.effect(History, Effect.gen(function*() {
-      const session = yield* Session
-      const page = paging(session)
-      yield* Effect.forkScoped(keep(options.session, page))
-      return { has: search(page) }
-    }))
+    Layer.effect(
+      History,
+      Effect.gen(function* () {
+        const session = yield* Session
+        const page = paging(session)
+        yield* Effect.forkScoped(keep(options.session, page))
+        return { has: search(page) }
+      })
+    )
 }
 
 /** The view's name in the state directory. */
@@ -58,14 +64,16 @@ interface Page {
  */
 const paging = (session: Session["Service"]): Paging => {
   let limit = pageMax
-  return Effect.fnUntraced(function*(sessionKey, offset, maxChars) {
+  return Effect.fnUntraced(function* (sessionKey, offset, maxChars) {
     const asked = limit
     if (asked === 0) return yield* new CallFailed({ reason: "refused", method: "chat.history", sent: false, code: frameTooLarge })
     const params: Wire.HistoryParams = { sessionKey, limit: asked, maxChars, ...(offset === 0 ? {} : { offset }) }
     const payload = yield* session.call("chat.history", params).pipe(
-      Effect.tapError(({ code }) => Effect.sync(() => {
-        if (code === frameTooLarge) limit = asked >> 1
-      }))
+      Effect.tapError(({ code }) =>
+        Effect.sync(() => {
+          if (code === frameTooLarge) limit = asked >> 1
+        })
+      )
     )
     const history = Wire.parse(Wire.History, payload)
     if (Result.isFailure(history)) return { messages: [], next: undefined }
@@ -75,34 +83,37 @@ const paging = (session: Session["Service"]): Paging => {
   })
 }
 
-const search = (page: Paging): History["Service"]["has"] => Effect.fnUntraced(function*(session, matches, backToMs) {
-  let offset: number | undefined = 0
-  // Rows that arrive meanwhile move the older ones away from the newest: some are seen twice, none is passed over.
-  for (let pages = 0; offset !== undefined && pages < pagesMax; pages++) {
-    const { messages, next }: Page = yield* page(session, offset, 300)
-    if (messages.some(matches)) return true
-    const oldest = messages.map(writtenAtMs).find((atMs) => atMs !== undefined)
-    offset = oldest !== undefined && oldest < backToMs - skewMs ? undefined : next
-  }
-  return false
-})
+const search = (page: Paging): History["Service"]["has"] =>
+  Effect.fnUntraced(function* (session, matches, backToMs) {
+    let offset: number | undefined = 0
+    // Rows that arrive meanwhile move the older ones away from the newest: some are seen twice, none is passed over.
+    for (let pages = 0; offset !== undefined && pages < pagesMax; pages++) {
+      const { messages, next }: Page = yield* page(session, offset, 300)
+      if (messages.some(matches)) return true
+      const oldest = messages.map(writtenAtMs).find((atMs) => atMs !== undefined)
+      offset = oldest !== undefined && oldest < backToMs - skewMs ? undefined : next
+    }
+    return false
+  })
 
 /** Follows one session for as long as there is a connection, again for each one. */
-const keep = Effect.fnUntraced(function*(key: string, page: Paging) {
+const keep = Effect.fnUntraced(function* (key: string, page: Paging) {
   const session = yield* Session
   const store = yield* StateStore
   const added = yield* Queue.sliding<void>(1) // However many were added, one reading gets them all.
-  const listen = session.events.pipe(Stream.runForEach((event) => {
-    const message = event.event === "session.message" ? Wire.parse(Wire.SessionMessage, event.payload) : undefined
-    const ours = message !== undefined && Result.isSuccess(message) && message.success.sessionKey === key
-    return ours ? Queue.offer(added, undefined) : Effect.void
-  }))
+  const listen = session.events.pipe(
+    Stream.runForEach((event) => {
+      const message = event.event === "session.message" ? Wire.parse(Wire.SessionMessage, event.payload) : undefined
+      const ours = message !== undefined && Result.isSuccess(message) && message.success.sessionKey === key
+      return ours ? Queue.offer(added, undefined) : Effect.void
+    })
+  )
 
-  const write = Effect.gen(function*() {
+  const write = Effect.gen(function* () {
     const messages = yield* newest(page, key)
     yield* store.view(historyView, viewOf(key, yield* Clock.currentTimeMillis, messages))
   })
-  const follow = Effect.gen(function*() {
+  const follow = Effect.gen(function* () {
     yield* Effect.ignore(session.call("sessions.messages.subscribe", { key } satisfies typeof Wire.SubscribeParams.Type))
     for (;;) {
       yield* Effect.catch(write, (failed) => Effect.logDebug("history was not read", failed.reason, failed.code))
@@ -113,12 +124,12 @@ const keep = Effect.fnUntraced(function*(key: string, page: Paging) {
 
   yield* Effect.forkChild(listen)
   yield* session.changes.pipe(
-    Stream.switchMap((state) => state._tag === "Connected" ? Stream.fromEffect(follow) : Stream.empty),
+    Stream.switchMap((state) => (state._tag === "Connected" ? Stream.fromEffect(follow) : Stream.empty)),
     Stream.runDrain
   )
 })
 
-const newest = Effect.fnUntraced(function*(page: Paging, key: string) {
+const newest = Effect.fnUntraced(function* (page: Paging, key: string) {
   let messages: ReadonlyArray<Wire.Message> = []
   let offset: number | undefined = 0
   while (offset !== undefined && messages.length < messagesMax) {

@@ -9,7 +9,13 @@ import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
 import { basename, dirname } from "node:path"
 import {
-  type ConfigInvalid, type LockHeld, type ScheduleInvalid, shown, SkillInvalid, type StateUnusable, type StorageFailed
+  type ConfigInvalid,
+  type LockHeld,
+  type ScheduleInvalid,
+  shown,
+  SkillInvalid,
+  type StateUnusable,
+  type StorageFailed
 } from "../domain/Errors.ts"
 import type { JournalEvent } from "../domain/JournalEvent.ts"
 import { checkFields, fieldName } from "../domain/fields.ts"
@@ -55,11 +61,13 @@ export interface HoldfastOptions {
   /** For cron schedules that name no zone. Default: the machine's. */
   readonly timezone?: string | undefined
   /** Without one the mode is `standalone`. `session` is the key of the session that gets the reports (`agent:main:main`). */
-  readonly gateway?: {
-    readonly url: string | GatewayUrl
-    readonly token?: Redacted.Redacted | undefined
-    readonly session?: string | undefined
-  } | undefined
+  readonly gateway?:
+    | {
+        readonly url: string | GatewayUrl
+        readonly token?: Redacted.Redacted | undefined
+        readonly session?: string | undefined
+      }
+    | undefined
   readonly report?: SkillSettings["report"] | undefined
   /** Names of variables handed on to every skill. */
   readonly env?: ReadonlyArray<string> | undefined
@@ -84,19 +92,30 @@ export const drainDeadlineMs = 30_000
 
 /** A runtime on this machine's disk and network. Skills given in code fail it when they are wrong; skill files never do. */
 export const layer = (options: HoldfastOptions): Layer.Layer<Services, HoldfastError> =>
-  Layer.unwrap(Effect.gen(function*() {
-    const loaded = yield* Skills.use((skills) =>
-      skills.load(options.skillsFolders ?? [], options.overrides, {
-        zone: options.timezone, gateway: options.gateway !== undefined, report: options.report, env: options.env
-      }))
-    const hostZone = yield* HostZone
-    const given = yield* Effect.forEach(options.skills ?? [], (skill) => entryOf(skill, () => options.timezone ?? hostZone(), options.gateway !== undefined))
-    const url = options.gateway === undefined
-      ? undefined
-      : typeof options.gateway.url === "string" ? yield* Effect.fromResult(gatewayUrl(options.gateway.url)) : options.gateway.url
-    const link = url === undefined ? undefined : linkTo(url, options.gateway?.token, options.gateway?.session ?? mainSession)
-    return Control.layer.pipe(Layer.provideMerge(assembled(options, yield* together(loaded, given), link)))
-  })).pipe(Layer.provide([skillsLayer, Disk.layerNode]), Layer.provide(Layer.succeed(Inspection, options.inspect)))
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const loaded = yield* Skills.use((skills) =>
+        skills.load(options.skillsFolders ?? [], options.overrides, {
+          zone: options.timezone,
+          gateway: options.gateway !== undefined,
+          report: options.report,
+          env: options.env
+        })
+      )
+      const hostZone = yield* HostZone
+      const given = yield* Effect.forEach(options.skills ?? [], (skill) =>
+        entryOf(skill, () => options.timezone ?? hostZone(), options.gateway !== undefined)
+      )
+      const url =
+        options.gateway === undefined
+          ? undefined
+          : typeof options.gateway.url === "string"
+            ? yield* Effect.fromResult(gatewayUrl(options.gateway.url))
+            : options.gateway.url
+      const link = url === undefined ? undefined : linkTo(url, options.gateway?.token, options.gateway?.session ?? mainSession)
+      return Control.layer.pipe(Layer.provideMerge(assembled(options, yield* together(loaded, given), link)))
+    })
+  ).pipe(Layer.provide([skillsLayer, Disk.layerNode]), Layer.provide(Layer.succeed(Inspection, options.inspect)))
 
 const skillsLayer = Skills.layer.pipe(Layer.provide([NodeFileSystem.layer, NodePath.layer]))
 
@@ -110,7 +129,9 @@ export const assembled = (
   link: { readonly layer: Link; readonly session: string } | undefined
 ): Layer.Layer<Services, StateUnusable | LockHeld | StorageFailed, Disk> => {
   const runtime = Runtime.layer({
-    entries, problems, version,
+    entries,
+    problems,
+    version,
     // A folder whose file is wrong is a skill we know nothing of today: its record stays as it was.
     unreadable: new Set(problems.map(({ where }) => basename(dirname(where)))),
     linked: link !== undefined,
@@ -124,51 +145,79 @@ export const assembled = (
     Layer.provideMerge(link?.layer ?? noLink),
     Layer.provide([Run.layer({ session: link?.session }), Claims.layer, Scheduler.layer]),
     Layer.provide(Process.layer),
-    Layer.provideMerge(StateStore.layer(options.state, { version, ...(options.status === undefined ? {} : { statusDirectory: options.status }) }))
+    Layer.provideMerge(
+      StateStore.layer(options.state, { version, ...(options.status === undefined ? {} : { statusDirectory: options.status }) })
+    )
   )
 }
 
 /** Listens before the runtime is built. A listener that throws harms nobody. */
 const listening = (listener: ((event: JournalEvent) => void) | undefined): Layer.Layer<never, never, StateStore> =>
-  listener === undefined ? Layer.empty : Layer.effectDiscard(Effect.gen(function*() {
-    const { events } = yield* StateStore
-    const hear = (event: JournalEvent) => Effect.ignoreCause(Effect.sync(() => listener(event)))
-    yield* Effect.forkScoped(Stream.runForEach(events, hear), { startImmediately: true })
-  }))
+  listener === undefined
+    ? Layer.empty
+    : Layer.effectDiscard(
+        Effect.gen(function* () {
+          const { events } = yield* StateStore
+          const hear = (event: JournalEvent) => Effect.ignoreCause(Effect.sync(() => listener(event)))
+          yield* Effect.forkScoped(Stream.runForEach(events, hear), { startImmediately: true })
+        })
+      )
 
-const linkTo = (url: GatewayUrl, token: Redacted.Redacted | undefined, session: string): { readonly layer: Link; readonly session: string } => ({
+const linkTo = (
+  url: GatewayUrl,
+  token: Redacted.Redacted | undefined,
+  session: string
+): { readonly layer: Link; readonly session: string } => ({
   session,
   layer: Layer.merge(History.layer({ session }), Gateway.layer(url)).pipe(
-    Layer.provideMerge(Session.layer({ url, token, version })), Layer.provide(Dial.layer)
+    Layer.provideMerge(Session.layer({ url, token, version })),
+    Layer.provide(Dial.layer)
   )
 })
 
 /** Without a gateway the machines of the link are never started; these are never asked. */
 const noLink: Link = Layer.mergeAll(
-  Session.layerNoop, Layer.succeed(History, { has: () => Effect.succeed(false) }), Layer.succeed(Gateway, { probe: Effect.never })
+  Session.layerNoop,
+  Layer.succeed(History, { has: () => Effect.succeed(false) }),
+  Layer.succeed(Gateway, { probe: Effect.never })
 )
 
 /** Folders and code in one list; a name in both is refused in both. */
-const together = (loaded: LoadedSkills, given: ReadonlyArray<SkillEntry>): Effect.Effect<
-  { readonly entries: ReadonlyArray<SkillEntry>; readonly problems: LoadedSkills["problems"] }, SkillInvalid
-> => {
+const together = (
+  loaded: LoadedSkills,
+  given: ReadonlyArray<SkillEntry>
+): Effect.Effect<{ readonly entries: ReadonlyArray<SkillEntry>; readonly problems: LoadedSkills["problems"] }, SkillInvalid> => {
   const names = new Set<string>()
-  for (const { definition: { name } } of given) {
+  for (const {
+    definition: { name }
+  } of given) {
     if (names.has(name)) return Effect.fail(twice(name))
     names.add(name)
   }
   const files = loaded.skills.filter(({ name }) => !names.has(name)).map((definition): SkillEntry => ({ definition, work: undefined }))
   const both = loaded.skills.filter(({ name }) => names.has(name)).map(({ name }) => twice(name))
-  return Effect.succeed({ entries: [...files, ...given.filter(({ definition }) => !both.some(({ got }) => got === definition.name))], problems: [...loaded.problems, ...both] })
+  return Effect.succeed({
+    entries: [...files, ...given.filter(({ definition }) => !both.some(({ got }) => got === definition.name))],
+    problems: [...loaded.problems, ...both]
+  })
 }
 
-const twice = (name: string) => new SkillInvalid({
-  code: "SKILL_DUPLICATE", where: `skills.${name}`, got: name, want: "one skill of each name", fix: "rename one of them"
-})
+const twice = (name: string) =>
+  new SkillInvalid({
+    code: "SKILL_DUPLICATE",
+    where: `skills.${name}`,
+    got: name,
+    want: "one skill of each name",
+    fix: "rename one of them"
+  })
 
 /** A skill given in code, checked like a file. */
-export const entryOf = (given: SkillGiven, zone: () => string, linked: boolean): Effect.Effect<SkillEntry, SkillInvalid | ScheduleInvalid> =>
-  Effect.gen(function*() {
+export const entryOf = (
+  given: SkillGiven,
+  zone: () => string,
+  linked: boolean
+): Effect.Effect<SkillEntry, SkillInvalid | ScheduleInvalid> =>
+  Effect.gen(function* () {
     const where = `skills.${shown(given.name)}`
     const wrongName = nameProblem(given.name, where)
     if (wrongName !== undefined) return yield* wrongName
@@ -178,12 +227,22 @@ export const entryOf = (given: SkillGiven, zone: () => string, linked: boolean):
       return yield* invalid(code, `${where}.${fieldName(path)}`, got, want, fix)
     }
     const draft = draftSkill({
-      name: given.name, description: given.description, settings: { ...checked.success, module: "./given-in-code" }, folder: "", zone,
+      name: given.name,
+      description: given.description,
+      settings: { ...checked.success, module: "./given-in-code" },
+      folder: "",
+      zone,
       where: (path) => `${where}.${fieldName(path)}`
     })
     if (Result.isFailure(draft)) return yield* draft.failure[0]!
     if (!linked && draft.success.needs.length > 0) {
-      return yield* invalid("NEEDS_GATEWAY", `${where}.needs`, draft.success.needs.join(", "), "no needs where no gateway is configured", "configure the gateway, or remove needs")
+      return yield* invalid(
+        "NEEDS_GATEWAY",
+        `${where}.needs`,
+        draft.success.needs.join(", "),
+        "no needs where no gateway is configured",
+        "configure the gateway, or remove needs"
+      )
     }
     const definition = { ...draft.success, work: { _tag: "Function" } as const }
     const digest = createHash("sha256").update(JSON.stringify(definition)).digest("hex")

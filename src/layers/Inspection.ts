@@ -12,14 +12,17 @@ export const Inspection = Context.Reference<Inspector | undefined>("holdfast/lay
  * The observer for a root actor that belongs under another one. XState knows parents within one system only, and every
  * skill is a system of its own, so the link is added to what the inspector sees. An inspector that throws harms nobody.
  */
-export const under = (inspector: Inspector | undefined, parent: AnyActorRef | undefined): ((event: InspectionEvent) => void) | undefined => {
+export const under = (
+  inspector: Inspector | undefined,
+  parent: AnyActorRef | undefined
+): ((event: InspectionEvent) => void) | undefined => {
   if (inspector === undefined) return undefined
   const tell = typeof inspector === "function" ? inspector : (event: InspectionEvent) => inspector.next?.(event)
   const shown = new WeakMap<AnyActorRef, AnyActorRef>()
   const adopted = (actor: AnyActorRef): AnyActorRef => {
     if (parent === undefined || actor._parent !== undefined) return actor
     above.set(actor, parent)
-    const known = shown.get(actor) ?? Object.create(actor, { _parent: { value: parent } }) as AnyActorRef
+    const known = shown.get(actor) ?? (Object.create(actor, { _parent: { value: parent } }) as AnyActorRef)
     shown.set(actor, known)
     return known
   }

@@ -31,8 +31,9 @@ export const Owner = Schema.Struct({
 export type Owner = typeof Owner.Type
 
 /** Holds the directory until the scope closes. The directory is there; `lock/` is made. */
-export const hold = Effect.fnUntraced(function*(
-  directory: string, version?: string
+export const hold = Effect.fnUntraced(function* (
+  directory: string,
+  version?: string
 ): Effect.fn.Return<void, LockHeld | StateUnusable | DiskError, Disk | Scope.Scope> {
   const disk = yield* Disk
   if (disk.simulated) return yield* holdSimulated(disk, directory)
@@ -41,15 +42,21 @@ export const hold = Effect.fnUntraced(function*(
   yield* disk.makeDir(folder)
   if ((yield* disk.stat(path)) === undefined) yield* Effect.ignore(disk.write(path, new Uint8Array())) // 0600, which SQLite would not.
   yield* Effect.acquireRelease(
-    Effect.suspend((): Effect.Effect<DatabaseSync, LockHeld | StateUnusable, Disk> => Result.match(Result.try(() => begin(path)), {
-      onSuccess: (database) => Effect.succeed(database),
-      onFailure: (cause): Effect.Effect<never, LockHeld | StateUnusable, Disk> =>
-        busy(cause) ? Effect.flatMap(owner(directory), (known) => held(directory, known)) : unusable(path, cause)
-    })),
-    (database) => Effect.andThen(
-      Effect.ignore(disk.remove(join(directory, "owner.json"))), // Before the lock is free: later it would be the next holder's.
-      Effect.sync(() => database.close())
-    )
+    Effect.suspend((): Effect.Effect<DatabaseSync, LockHeld | StateUnusable, Disk> =>
+      Result.match(
+        Result.try(() => begin(path)),
+        {
+          onSuccess: (database) => Effect.succeed(database),
+          onFailure: (cause): Effect.Effect<never, LockHeld | StateUnusable, Disk> =>
+            busy(cause) ? Effect.flatMap(owner(directory), (known) => held(directory, known)) : unusable(path, cause)
+        }
+      )
+    ),
+    (database) =>
+      Effect.andThen(
+        Effect.ignore(disk.remove(join(directory, "owner.json"))), // Before the lock is free: later it would be the next holder's.
+        Effect.sync(() => database.close())
+      )
   )
   const identity = yield* processIdentity(process.pid)
   const present: Owner = {
@@ -58,13 +65,13 @@ export const hold = Effect.fnUntraced(function*(
     bootId: identity?.bootId ?? "unknown",
     since: iso(yield* Clock.currentTimeMillis),
     host: hostname(),
-    ...version === undefined ? {} : { version }
+    ...(version === undefined ? {} : { version })
   }
   yield* replace(join(directory, "owner.json"), `${JSON.stringify(present)}\n`)
 })
 
 /** What `owner.json` says, if it is there and whole. It may speak of a holder that died: compare it with `processIdentity`. */
-export const owner = Effect.fnUntraced(function*(directory: string): Effect.fn.Return<Owner | undefined, never, Disk> {
+export const owner = Effect.fnUntraced(function* (directory: string): Effect.fn.Return<Owner | undefined, never, Disk> {
   const disk = yield* Disk
   const bytes = yield* Effect.result(disk.read(join(directory, "owner.json")))
   if (Result.isFailure(bytes)) return undefined
@@ -87,29 +94,35 @@ const begin = (path: string): DatabaseSync => {
 const busy = (cause: unknown): boolean => ((cause as { readonly errcode?: number }).errcode ?? 0) % 256 === 5
 
 const held = (directory: string, known: Owner | undefined) =>
-  Effect.fail(new LockHeld({
-    code: "LOCK_HELD",
-    where: directory,
-    got: known === undefined ? "another process" : `pid ${known.pid} on ${shown(known.host)} since ${shown(known.since)}`,
-    want: "no other runtime on this directory",
-    fix: `stop it${known === undefined ? "" : ` (kill ${known.pid})`}, or choose another --state`
-  }))
+  Effect.fail(
+    new LockHeld({
+      code: "LOCK_HELD",
+      where: directory,
+      got: known === undefined ? "another process" : `pid ${known.pid} on ${shown(known.host)} since ${shown(known.since)}`,
+      want: "no other runtime on this directory",
+      fix: `stop it${known === undefined ? "" : ` (kill ${known.pid})`}, or choose another --state`
+    })
+  )
 
 const unusable = (path: string, cause: unknown) =>
-  Effect.fail(new StateUnusable({
-    code: "LOCK_UNUSABLE",
-    where: path,
-    got: shown(cause instanceof Error ? cause.message : String(cause)),
-    want: "a lock file that SQLite can open and lock",
-    fix: "use a local file system; if no runtime runs here, remove the lock folder"
-  }))
+  Effect.fail(
+    new StateUnusable({
+      code: "LOCK_UNUSABLE",
+      where: path,
+      got: shown(cause instanceof Error ? cause.message : String(cause)),
+      want: "a lock file that SQLite can open and lock",
+      fix: "use a local file system; if no runtime runs here, remove the lock folder"
+    })
+  )
 
 const holdSimulated = (disk: Disk["Service"], directory: string) => {
   const directories = simulated.get(disk) ?? new Set()
   simulated.set(disk, directories)
-  return Effect.asVoid(Effect.acquireRelease(
-    Effect.suspend(() => directories.has(directory) ? held(directory, undefined) : Effect.sync(() => directories.add(directory))),
-    () => Effect.sync(() => directories.delete(directory))
-  ))
+  return Effect.asVoid(
+    Effect.acquireRelease(
+      Effect.suspend(() => (directories.has(directory) ? held(directory, undefined) : Effect.sync(() => directories.add(directory)))),
+      () => Effect.sync(() => directories.delete(directory))
+    )
+  )
 }
 const simulated = new WeakMap<Disk["Service"], Set<string>>()

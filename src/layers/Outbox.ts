@@ -15,28 +15,36 @@ import { History } from "./History.ts"
 import { type CallFailed, Session } from "./Session.ts"
 import { StateStore } from "./StateStore.ts"
 
-export class Outbox extends Context.Service<Outbox, {
-  /** Resolves as soon as an entry waits. */
-  readonly arrival: Effect.Effect<void>
-  /** Sends the oldest entry. One that was sent before is only named, unless it is the one known to be `absent`. */
-  readonly deliver: (absent: string | undefined) => Effect.Effect<Delivery>
-  /** Finds out whether an entry that was sent stands in the transcript. Takes two seconds at least, when it does not. */
-  readonly verify: (run: string) => Effect.Effect<Verification>
-  /** Resolves once every entry that waits now is acknowledged or parked. */
-  readonly catchUp: Effect.Effect<void>
-}>()("holdfast/layers/Outbox") {
-  static readonly layer = Layer.effect(Outbox, Effect.suspend(() => make()))
+export class Outbox extends Context.Service<
+  Outbox,
+  {
+    /** Resolves as soon as an entry waits. */
+    readonly arrival: Effect.Effect<void>
+    /** Sends the oldest entry. One that was sent before is only named, unless it is the one known to be `absent`. */
+    readonly deliver: (absent: string | undefined) => Effect.Effect<Delivery>
+    /** Finds out whether an entry that was sent stands in the transcript. Takes two seconds at least, when it does not. */
+    readonly verify: (run: string) => Effect.Effect<Verification>
+    /** Resolves once every entry that waits now is acknowledged or parked. */
+    readonly catchUp: Effect.Effect<void>
+  }
+>()("holdfast/layers/Outbox") {
+  static readonly layer = Layer.effect(
+    Outbox,
+    Effect.suspend(() => make())
+  )
 }
 
 /** The outbox's machine with its ports plugged. */
-export const bind = Effect.map(Outbox, (outbox) => outboxMachine.provide({
-  actors: {
-    arrival: fromEffect(() => outbox.arrival),
-    deliver: fromEffect(({ input }: { input: { readonly absent: string | undefined } }) => outbox.deliver(input.absent)),
-    verify: fromEffect(({ input }: { input: { readonly run: string } }) => outbox.verify(input.run)),
-    catchUp: fromEffect(() => outbox.catchUp)
-  }
-}))
+export const bind = Effect.map(Outbox, (outbox) =>
+  outboxMachine.provide({
+    actors: {
+      arrival: fromEffect(() => outbox.arrival),
+      deliver: fromEffect(({ input }: { input: { readonly absent: string | undefined } }) => outbox.deliver(input.absent)),
+      verify: fromEffect(({ input }: { input: { readonly run: string } }) => outbox.verify(input.run)),
+      catchUp: fromEffect(() => outbox.catchUp)
+    }
+  })
+)
 
 /** At most 50 entries a second: the gateway commits a row in 24 ms at the median, and it has others to serve. */
 const paceMs = 20
@@ -52,7 +60,7 @@ const retryMax = 60_000
 /** Events can fall between a look at the ledger and the subscription; what was missed is seen this much later. */
 const lookEvery = "1 second"
 
-const make = Effect.fnUntraced(function*(): Effect.fn.Return<Outbox["Service"], never, StateStore | Session | History> {
+const make = Effect.fnUntraced(function* (): Effect.fn.Return<Outbox["Service"], never, StateStore | Session | History> {
   const store = yield* StateStore
   const session = yield* Session
   const history = yield* History
@@ -60,12 +68,10 @@ const make = Effect.fnUntraced(function*(): Effect.fn.Return<Outbox["Service"], 
   let sentAtMs = -paceMs
 
   /** Waits until the ledger says so. */
-  const until = (holds: () => boolean): Effect.Effect<void> => Stream.merge(Stream.tick(lookEvery), store.events).pipe(
-    Stream.takeUntil(holds),
-    Stream.runDrain
-  )
+  const until = (holds: () => boolean): Effect.Effect<void> =>
+    Stream.merge(Stream.tick(lookEvery), store.events).pipe(Stream.takeUntil(holds), Stream.runDrain)
 
-  const deliver = Effect.fnUntraced(function*(absent: string | undefined): Effect.fn.Return<Delivery, StorageFailed> {
+  const deliver = Effect.fnUntraced(function* (absent: string | undefined): Effect.fn.Return<Delivery, StorageFailed> {
     const entry = outbox.values().next().value
     if (entry === undefined) return { _tag: "Empty" }
     const { run } = entry
@@ -82,16 +88,18 @@ const make = Effect.fnUntraced(function*(): Effect.fn.Return<Outbox["Service"], 
   })
 
   /** A session that does not exist is made, and then is there. No other reading of an invalid request is safe to guess at. */
-  const inject = (entry: Entry): Effect.Effect<unknown, CallFailed> => Effect.catchIf(
-    session.call("chat.inject", injection(entry)),
-    (failed) => failed.code === Wire.errorCodes.invalid,
-    () => Effect.andThen(
-      session.call("sessions.create", { key: entry.session } satisfies typeof Wire.CreateParams.Type),
-      session.call("chat.inject", injection(entry))
+  const inject = (entry: Entry): Effect.Effect<unknown, CallFailed> =>
+    Effect.catchIf(
+      session.call("chat.inject", injection(entry)),
+      (failed) => failed.code === Wire.errorCodes.invalid,
+      () =>
+        Effect.andThen(
+          session.call("sessions.create", { key: entry.session } satisfies typeof Wire.CreateParams.Type),
+          session.call("chat.inject", injection(entry))
+        )
     )
-  )
 
-  const unacknowledged = Effect.fnUntraced(function*({ run }: Entry, failed: CallFailed): Effect.fn.Return<Delivery, StorageFailed> {
+  const unacknowledged = Effect.fnUntraced(function* ({ run }: Entry, failed: CallFailed): Effect.fn.Return<Delivery, StorageFailed> {
     // Lost on the way to making the session is not ambiguous: the first try was refused, so nothing was written.
     const absent = failed.reason === "refused" || !failed.sent || failed.method !== "chat.inject"
     if (!absent) return { _tag: "Ambiguous", run }
@@ -99,15 +107,20 @@ const make = Effect.fnUntraced(function*(): Effect.fn.Return<Outbox["Service"], 
     return { _tag: "Postponed", run, absent, delayMs: delayOf(failed), reason: failed.code ?? failed.reason }
   })
 
-  const verify = Effect.fnUntraced(function*(run: string): Effect.fn.Return<Verification, StorageFailed> {
+  const verify = Effect.fnUntraced(function* (run: string): Effect.fn.Return<Verification, StorageFailed> {
     const entry = outbox.get(run)
     if (entry === undefined) return { _tag: "Settled", run }
     // The first frame cannot have left before the run settled.
-    const stands = history.has(entry.session, (message) => isReportOf(run, message), entry.settledAtMs).pipe(
-      Effect.catchIf((failed) => failed.code === Wire.errorCodes.invalid, () => Effect.succeed(false)) // No session, no row in it.
-    )
+    const stands = history
+      .has(entry.session, (message) => isReportOf(run, message), entry.settledAtMs)
+      .pipe(
+        Effect.catchIf(
+          (failed) => failed.code === Wire.errorCodes.invalid,
+          () => Effect.succeed(false)
+        ) // No session, no row in it.
+      )
     const again = Effect.andThen(Effect.sleep(readingsApartMs), stands)
-    const found = yield* Effect.result(Effect.flatMap(stands, (already) => already ? Effect.succeed(true) : again))
+    const found = yield* Effect.result(Effect.flatMap(stands, (already) => (already ? Effect.succeed(true) : again)))
     if (Result.isFailure(found)) {
       if (isTerminal(found.failure)) return yield* park(run, found.failure)
       return { _tag: "Postponed", run, delayMs: delayOf(found.failure), reason: found.failure.code ?? found.failure.reason }

@@ -45,7 +45,7 @@ export interface Recovered {
 }
 
 /** Reads the whole journal of a state directory. */
-export const survey = Effect.fnUntraced(function*(directory: string): Effect.fn.Return<Recovered, DiskError | StateUnusable, Disk> {
+export const survey = Effect.fnUntraced(function* (directory: string): Effect.fn.Return<Recovered, DiskError | StateUnusable, Disk> {
   const disk = yield* Disk
   const folder = join(directory, "journal")
   const numbers = (yield* disk.list(folder)).flatMap((name) => segmentNumber(name) ?? [])
@@ -76,7 +76,7 @@ export const survey = Effect.fnUntraced(function*(directory: string): Effect.fn.
 })
 
 /** Refuses a journal whose newest segment a newer version wrote; reads nothing else. */
-export const refuseNewer = Effect.fnUntraced(function*(directory: string): Effect.fn.Return<void, DiskError | StateUnusable, Disk> {
+export const refuseNewer = Effect.fnUntraced(function* (directory: string): Effect.fn.Return<void, DiskError | StateUnusable, Disk> {
   const disk = yield* Disk
   const newest = (yield* disk.list(join(directory, "journal"))).findLast((name) => segmentNumber(name) !== undefined)
   if (newest === undefined) return
@@ -85,7 +85,7 @@ export const refuseNewer = Effect.fnUntraced(function*(directory: string): Effec
 })
 
 /** Moves torn tails to `damaged/<segment>-<offset>-<epoch>.bin`, durable there before it is cut here. */
-export const mend = Effect.fnUntraced(function*(directory: string, recovered: Recovered, epoch: number) {
+export const mend = Effect.fnUntraced(function* (directory: string, recovered: Recovered, epoch: number) {
   const disk = yield* Disk
   const folder = join(directory, "damaged")
   for (const { file, offset } of recovered.damage) {
@@ -108,7 +108,7 @@ export const mend = Effect.fnUntraced(function*(directory: string, recovered: Re
 /** Ten digits: names sort as their numbers do. */
 export const segmentName = (number: number): string => `${String(number).padStart(10, "0")}.log`
 
-const segmentNumber = (name: string): number | undefined => /^\d{10}\.log$/.test(name) ? Number(name.slice(0, 10)) : undefined
+const segmentNumber = (name: string): number | undefined => (/^\d{10}\.log$/.test(name) ? Number(name.slice(0, 10)) : undefined)
 
 interface Segment {
   readonly number: number

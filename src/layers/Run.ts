@@ -22,32 +22,38 @@ import { performProcess } from "./SkillProcess.ts"
 import { StateStore } from "./StateStore.ts"
 import { stepsOf } from "./Steps.ts"
 
-export class Run extends Context.Service<Run, {
-  /** The machine of this skill's runs, every port plugged. */
-  readonly bind: (entry: SkillEntry) => ReturnType<typeof bind>
-  /** Returns once no run is under way. */
-  readonly awaitIdle: Effect.Effect<void>
-}>()("holdfast/layers/Run") {
+export class Run extends Context.Service<
+  Run,
+  {
+    /** The machine of this skill's runs, every port plugged. */
+    readonly bind: (entry: SkillEntry) => ReturnType<typeof bind>
+    /** Returns once no run is under way. */
+    readonly awaitIdle: Effect.Effect<void>
+  }
+>()("holdfast/layers/Run") {
   /** `session` is where reports go unless a skill says otherwise; without one nothing is reported. */
   static readonly layer = (options: { readonly session: string | undefined }) =>
-    Layer.effect(Run, Effect.gen(function*() {
-      const idle = yield* Latch.make(true)
-      const runs = new Set<RunId>()
-      const underWay: UnderWay = {
-        begin: (run) => {
-          runs.add(run)
-          idle.closeUnsafe()
-        },
-        end: (run) => {
-          runs.delete(run)
-          if (runs.size === 0) idle.openUnsafe()
+    Layer.effect(
+      Run,
+      Effect.gen(function* () {
+        const idle = yield* Latch.make(true)
+        const runs = new Set<RunId>()
+        const underWay: UnderWay = {
+          begin: (run) => {
+            runs.add(run)
+            idle.closeUnsafe()
+          },
+          end: (run) => {
+            runs.delete(run)
+            if (runs.size === 0) idle.openUnsafe()
+          }
         }
-      }
-      return Run.of({
-        bind: (entry) => bind(entry, underWay, options.session),
-        awaitIdle: Effect.asVoid(idle.await)
+        return Run.of({
+          bind: (entry) => bind(entry, underWay, options.session),
+          awaitIdle: Effect.asVoid(idle.await)
+        })
       })
-    }))
+    )
 }
 
 /** A run is under way from the start of an attempt until what came of it is on record: to end in between would be to forget it. */
@@ -65,44 +71,55 @@ export const resume = (run: RunRecord, definition: SkillDefinition, nowMs: numbe
     attempts: run.attempts,
     failedAttempts: run.failedAttempts,
     retryInMs: run.phase === "retryable" ? Math.max(0, (run.retryAtMs ?? nowMs) - nowMs) : undefined,
-    interrupted: run.phase !== "executing"
-      ? undefined
-      : definition.onInterruption === "record"
-      ? "the runtime died while it ran, and the skill says to leave it there"
-      : interruptions >= interruptionsMax
-      ? `interrupted ${interruptions} times: it may be what ends the runtime`
-      : undefined
+    interrupted:
+      run.phase !== "executing"
+        ? undefined
+        : definition.onInterruption === "record"
+          ? "the runtime died while it ran, and the skill says to leave it there"
+          : interruptions >= interruptionsMax
+            ? `interrupted ${interruptions} times: it may be what ends the runtime`
+            : undefined
   }
 }
 
 /** A run that nothing is known of but its claim. */
 export const fresh = (run: string, definition: SkillDefinition): RunInput => ({
-  run, retry: definition.retry, attempts: 0, failedAttempts: 0, retryInMs: undefined, interrupted: undefined
+  run,
+  retry: definition.retry,
+  attempts: 0,
+  failedAttempts: 0,
+  retryInMs: undefined,
+  interrupted: undefined
 })
 
-const bind = (
-  entry: SkillEntry, underWay: UnderWay, session: string | undefined
-) =>
+const bind = (entry: SkillEntry, underWay: UnderWay, session: string | undefined) =>
   plug(runMachine, {
     attempt: fromEffect(({ input, live }: Pick<ActorArgs<{ readonly run: string; readonly attempt: number }>, "input" | "live">) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const store = yield* StateStore
         underWay.begin(input.run)
         yield* store.append({ type: "attempt.started", run: input.run, attempt: input.attempt })
         return yield* perform(entry, factsOf(store, input.run, input.attempt))
-      }).pipe(Effect.onInterrupt(() => Effect.sync(() => { if (!live()) underWay.end(input.run) })))), // Cancelled, it has yet to be settled.
+      }).pipe(
+        Effect.onInterrupt(() =>
+          Effect.sync(() => {
+            if (!live()) underWay.end(input.run)
+          })
+        )
+      )
+    ), // Cancelled, it has yet to be settled.
 
-    recordFailure: fromEffect(({ input }: {
-      input: { readonly run: string; readonly attempt: number; readonly reason: string; readonly backoffMs: number }
-    }) =>
-      Effect.gen(function*() {
-        const { run, attempt, reason, backoffMs } = input
-        const retryAtMs = (yield* Clock.currentTimeMillis) + backoffMs
-        yield* StateStore.use((store) => store.append({ type: "attempt.failed", run, attempt, reason, retryAtMs }))
-      }).pipe(Effect.ensuring(Effect.sync(() => underWay.end(input.run))))),
+    recordFailure: fromEffect(
+      ({ input }: { input: { readonly run: string; readonly attempt: number; readonly reason: string; readonly backoffMs: number } }) =>
+        Effect.gen(function* () {
+          const { run, attempt, reason, backoffMs } = input
+          const retryAtMs = (yield* Clock.currentTimeMillis) + backoffMs
+          yield* StateStore.use((store) => store.append({ type: "attempt.failed", run, attempt, reason, retryAtMs }))
+        }).pipe(Effect.ensuring(Effect.sync(() => underWay.end(input.run))))
+    ),
 
     settle: fromEffect(({ input }: { input: { readonly run: string; readonly settlement: Settlement } }) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const store = yield* StateStore
         const { outcome, reason, fields, summary } = input.settlement
         const { definition } = entry
@@ -116,7 +133,8 @@ const bind = (
           ...settled,
           report: told ? { session: definition.report.session ?? session, text: reportText(settled, summary) } : null
         })
-      }).pipe(Effect.ensuring(Effect.sync(() => underWay.end(input.run)))))
+      }).pipe(Effect.ensuring(Effect.sync(() => underWay.end(input.run))))
+    )
   })
 
 const factsOf = (store: StateStore["Service"], run: string, attempt: number): AttemptFacts => {
@@ -134,8 +152,11 @@ const factsOf = (store: StateStore["Service"], run: string, attempt: number): At
 }
 
 /** Does the work of one attempt, whatever kind of work it is. */
-const perform = ({ definition, work }: SkillEntry, facts: AttemptFacts): Effect.Effect<AttemptEnd, StorageFailed, StateStore | Process | Disk> =>
-  Effect.gen(function*() {
+const perform = (
+  { definition, work }: SkillEntry,
+  facts: AttemptFacts
+): Effect.Effect<AttemptEnd, StorageFailed, StateStore | Process | Disk> =>
+  Effect.gen(function* () {
     const store = yield* StateStore
     const { run, attempt } = facts
     const steps = yield* stepsOf(run, attempt)
@@ -151,9 +172,13 @@ const perform = ({ definition, work }: SkillEntry, facts: AttemptFacts): Effect.
       case "Function":
         return yield* Effect.timeoutOrElse(work?.(facts, steps) ?? absent(definition), {
           duration: definition.timeoutMs,
-          orElse: () => Effect.succeed<AttemptEnd>({
-            _tag: "Failed", code: "RUN_TIMEOUT", reason: `took longer than ${definition.timeoutMs} ms`, retryable: true
-          })
+          orElse: () =>
+            Effect.succeed<AttemptEnd>({
+              _tag: "Failed",
+              code: "RUN_TIMEOUT",
+              reason: `took longer than ${definition.timeoutMs} ms`,
+              retryable: true
+            })
         })
     }
   })

@@ -40,22 +40,25 @@ export interface RuntimeOptions {
   readonly version: string
 }
 
-export class Runtime extends Context.Service<Runtime, {
-  readonly actor: Actor<typeof runtimeMachine>
-  readonly mode: Effect.Effect<Mode>
-  /** The present mode, then each change of it. */
-  readonly modes: Stream.Stream<Mode>
-  readonly picture: Effect.Effect<Picture>
-  readonly trigger: (skill: string, key?: string) => Effect.Effect<RunId, Refused | StorageFailed>
-  /** Asks it to stop: nothing new starts, what runs may finish within the deadline. Returns once it has ended. */
-  readonly drain: Effect.Effect<RuntimeEnd>
-  /** Ends at once: what runs is interrupted, and tried again by the next start. */
-  readonly stop: Effect.Effect<RuntimeEnd>
-  /** Returns once every skill has its actor, or the runtime has ended instead. */
-  readonly started: Effect.Effect<void>
-  /** Returns once it has ended, however that came about. */
-  readonly ended: Effect.Effect<RuntimeEnd>
-}>()("holdfast/layers/Runtime") {
+export class Runtime extends Context.Service<
+  Runtime,
+  {
+    readonly actor: Actor<typeof runtimeMachine>
+    readonly mode: Effect.Effect<Mode>
+    /** The present mode, then each change of it. */
+    readonly modes: Stream.Stream<Mode>
+    readonly picture: Effect.Effect<Picture>
+    readonly trigger: (skill: string, key?: string) => Effect.Effect<RunId, Refused | StorageFailed>
+    /** Asks it to stop: nothing new starts, what runs may finish within the deadline. Returns once it has ended. */
+    readonly drain: Effect.Effect<RuntimeEnd>
+    /** Ends at once: what runs is interrupted, and tried again by the next start. */
+    readonly stop: Effect.Effect<RuntimeEnd>
+    /** Returns once every skill has its actor, or the runtime has ended instead. */
+    readonly started: Effect.Effect<void>
+    /** Returns once it has ended, however that came about. */
+    readonly ended: Effect.Effect<RuntimeEnd>
+  }
+>()("holdfast/layers/Runtime") {
   static readonly layer = (options: RuntimeOptions) => Layer.effect(Runtime, make(options))
 }
 
@@ -64,7 +67,7 @@ const pictureEveryMs = 250
 const pictureAtLeastMs = 30_000
 const goodbyeWithinMs = 5_000
 
-const make = Effect.fnUntraced(function*(options: RuntimeOptions) {
+const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
   const store = yield* StateStore
   const supervisor = yield* Supervisor
   const run = yield* Run
@@ -73,19 +76,23 @@ const make = Effect.fnUntraced(function*(options: RuntimeOptions) {
 
   const skills = options.entries.map((entry) => entry.definition)
   const machine = plug(runtimeMachine, {
-    recover: fromEffect(() => adopt({ version: options.version, skills, unreadable: options.unreadable }).pipe(Effect.provideContext(services))),
+    recover: fromEffect(() =>
+      adopt({ version: options.version, skills, unreadable: options.unreadable }).pipe(Effect.provideContext(services))
+    ),
     supervisor: fromEffect(({ self }) => supervisor.work(self)),
     drain: fromEffect(() => run.awaitIdle),
-    storage: fromStream(() => Stream.map(store.condition, (condition) => {
-      switch (condition._tag) {
-        case "Writable":
-          return { type: "storage.writable" } as const
-        case "Blocked":
-          return { type: "storage.blocked", reason: condition.reason } as const
-        case "Failed":
-          return { type: "storage.failed", reason: condition.reason } as const
-      }
-    })),
+    storage: fromStream(() =>
+      Stream.map(store.condition, (condition) => {
+        switch (condition._tag) {
+          case "Writable":
+            return { type: "storage.writable" } as const
+          case "Blocked":
+            return { type: "storage.blocked", reason: condition.reason } as const
+          case "Failed":
+            return { type: "storage.failed", reason: condition.reason } as const
+        }
+      })
+    ),
     session: yield* SessionLayer.bind,
     gateway: yield* GatewayLayer.bind,
     outbox: yield* OutboxLayer.bind
@@ -97,31 +104,38 @@ const make = Effect.fnUntraced(function*(options: RuntimeOptions) {
     input: { linked: options.linked, hold: options.hold, drainDeadlineMs: options.drainDeadlineMs },
     inspect: under(yield* Inspection, undefined)
   })
-  yield* Effect.addFinalizer(() => Effect.sync(() => {
-    if (actor.getSnapshot().status === "active") actor.send({ type: "runtime.stop" })
-  }))
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      if (actor.getSnapshot().status === "active") actor.send({ type: "runtime.stop" })
+    })
+  )
   const follow = (snapshot: RuntimeSnapshot) => supervisor.setGates(gatesOf(snapshot))
   follow(actor.getSnapshot())
   actor.subscribe({ next: follow, error: () => {} }) // In the same step as the change: no slot starts in a mode that does not fire.
   const modes = Stream.map(snapshotsOf(actor), modeOf).pipe(Stream.changes)
   yield* Effect.forkScoped(record(store, actor, modes))
 
-  const picture = Effect.gen(function*() {
+  const picture = Effect.gen(function* () {
     const snapshot = actor.getSnapshot()
     const now = modeOf(snapshot)
     const { means, ...guarantee } = guarantees[now]
     const { session, gateway, storage } = snapshot.context
     const shown: Picture = {
       format: pictureFormat,
-      mode: now, means, guarantee,
+      mode: now,
+      means,
+      guarantee,
       reasons: {
         ...(session === undefined ? {} : { session }),
         ...(gateway === undefined ? {} : { gateway }),
         ...(storage === undefined ? {} : { storage })
       },
       regions: snapshot.value,
-      pid, epoch: store.epoch, version: options.version,
-      startedAt: iso(startedAtMs), updatedAt: iso(yield* Clock.currentTimeMillis),
+      pid,
+      epoch: store.epoch,
+      version: options.version,
+      startedAt: iso(startedAtMs),
+      updatedAt: iso(yield* Clock.currentTimeMillis),
       skills: (yield* supervisor.skills).map((skill) => skillPicture(store.ledger, skill)),
       problems: [
         ...options.problems.map(({ code, where, got, want, fix }) => ({ code, where, got, want, fix })),
@@ -140,7 +154,15 @@ const make = Effect.fnUntraced(function*(options: RuntimeOptions) {
       : Effect.ignore(Effect.timeout(store.append({ type: "runtime.stopped", reason: reasonOf(snapshot) }), goodbyeWithinMs))
   })
   const show = Effect.flatMap(picture, (shown) => store.view("status.json", `${JSON.stringify(shown, undefined, 2)}\n`))
-  yield* Effect.forkScoped(keepShown(show, Stream.merge(modes, Stream.map(store.events, () => undefined))))
+  yield* Effect.forkScoped(
+    keepShown(
+      show,
+      Stream.merge(
+        modes,
+        Stream.map(store.events, () => undefined)
+      )
+    )
+  )
 
   const ended = Effect.orDie(awaitDone)
   const started = Effect.raceFirst(supervisor.started, Effect.asVoid(ended))
@@ -170,15 +192,24 @@ export const gatesOf = (snapshot: RuntimeSnapshot): Gates => {
   return ({ needs }) => {
     if (guarantee.local !== "fires") return { open: false, reason: `${mode}: ${snapshot.context.storage ?? guarantee.means}` }
     const missing = needs.find((need) => guarantee[need] !== "fires")
-    return missing === undefined ? { open: true } : { open: false, reason: `needs ${missing}, which is down: ${snapshot.context[missing] ?? mode}` }
+    return missing === undefined
+      ? { open: true }
+      : { open: false, reason: `needs ${missing}, which is down: ${snapshot.context[missing] ?? mode}` }
   }
 }
 
 /** Why the runtime is in its mode, in a few words. */
 export const reasonOf = ({ context, status }: RuntimeSnapshot): string => {
   if (status === "done") return context.end.reason
-  const parts = [["storage", context.storage], ["session", context.session], ["gateway", context.gateway]]
-  return parts.filter(([, reason]) => reason !== undefined && reason !== "notConfigured").map(([part, reason]) => `${part} ${reason}`).join(", ")
+  const parts = [
+    ["storage", context.storage],
+    ["session", context.session],
+    ["gateway", context.gateway]
+  ]
+  return parts
+    .filter(([, reason]) => reason !== undefined && reason !== "notConfigured")
+    .map(([part, reason]) => `${part} ${reason}`)
+    .join(", ")
 }
 
 /** What a person has to mend before the link can be whole. */
@@ -196,21 +227,31 @@ const record = (store: StateStore["Service"], actor: Actor<typeof runtimeMachine
   Stream.runForEach(modes, (to) =>
     to === "starting" || to === "stopped" || to === "failed"
       ? Effect.void
-      : Effect.ignore(store.append({ type: "mode.changed", from: store.ledger.mode, to, reason: reasonOf(actor.getSnapshot()) })))
+      : Effect.ignore(store.append({ type: "mode.changed", from: store.ledger.mode, to, reason: reasonOf(actor.getSnapshot()) }))
+  )
 
 const snapshotsOf = (actor: Actor<typeof runtimeMachine>): Stream.Stream<RuntimeSnapshot> =>
   Stream.callback((queue) =>
     Effect.acquireRelease(
       Effect.sync(() => {
         Queue.offerUnsafe(queue, actor.getSnapshot())
-        const end = () => { Queue.endUnsafe(queue) }
-        return actor.subscribe({ next: (snapshot) => { Queue.offerUnsafe(queue, snapshot) }, complete: end, error: end })
+        const end = () => {
+          Queue.endUnsafe(queue)
+        }
+        return actor.subscribe({
+          next: (snapshot) => {
+            Queue.offerUnsafe(queue, snapshot)
+          },
+          complete: end,
+          error: end
+        })
       }),
       (subscription) => Effect.sync(() => subscription.unsubscribe())
-    ))
+    )
+  )
 
 const keepShown = (show: Effect.Effect<void>, changes: Stream.Stream<unknown>) =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const changed = yield* Queue.sliding<void>(1) // However much changed, one look shows it all.
     yield* Effect.forkChild(Stream.runForEach(changes, () => Queue.offer(changed, undefined)))
     for (;;) {

@@ -16,41 +16,51 @@ export interface Due {
   readonly dueAtMs: number
 }
 
-export class Scheduler extends Context.Service<Scheduler, {
-  /** Calls `fire` once at `dueAtMs`, or at once if that is past. Replaces what was armed for this skill. */
-  readonly arm: (due: Due, fire: () => void) => void
-  readonly disarm: (skill: string) => void
-  /** What is armed, earliest first. */
-  readonly upcoming: (limit: number) => ReadonlyArray<Due>
-}>()("holdfast/layers/Scheduler") {
-  static readonly layer = Layer.effect(Scheduler, Effect.gen(function*() {
-    const heap = new DueHeap()
-    const earlier = yield* Latch.make()
+export class Scheduler extends Context.Service<
+  Scheduler,
+  {
+    /** Calls `fire` once at `dueAtMs`, or at once if that is past. Replaces what was armed for this skill. */
+    readonly arm: (due: Due, fire: () => void) => void
+    readonly disarm: (skill: string) => void
+    /** What is armed, earliest first. */
+    readonly upcoming: (limit: number) => ReadonlyArray<Due>
+  }
+>()("holdfast/layers/Scheduler") {
+  static readonly layer = Layer.effect(
+    Scheduler,
+    Effect.gen(function* () {
+      const heap = new DueHeap()
+      const earlier = yield* Latch.make()
 
-    const loop = Effect.gen(function*() {
-      yield* earlier.close
-      const head = heap.peek()
-      const nowMs = yield* Clock.currentTimeMillis
-      if (head === undefined) return yield* earlier.await
-      if (head.dueAtMs > nowMs) {
-        return yield* Effect.raceFirst(Effect.sleep(Math.min(head.dueAtMs - nowMs, hopMs)), earlier.await)
-      }
-      for (let next = heap.peek(); next !== undefined && next.dueAtMs <= nowMs; next = heap.peek()) {
-        heap.pop()
-        next.fire()
-      }
-    })
-    yield* Effect.forkScoped(Effect.forever(loop))
+      const loop = Effect.gen(function* () {
+        yield* earlier.close
+        const head = heap.peek()
+        const nowMs = yield* Clock.currentTimeMillis
+        if (head === undefined) return yield* earlier.await
+        if (head.dueAtMs > nowMs) {
+          return yield* Effect.raceFirst(Effect.sleep(Math.min(head.dueAtMs - nowMs, hopMs)), earlier.await)
+        }
+        for (let next = heap.peek(); next !== undefined && next.dueAtMs <= nowMs; next = heap.peek()) {
+          heap.pop()
+          next.fire()
+        }
+      })
+      yield* Effect.forkScoped(Effect.forever(loop))
 
-    return Scheduler.of({
-      arm: (due, fire) => {
-        heap.push({ ...due, fire })
-        if (heap.peek()?.skill === due.skill) earlier.openUnsafe()
-      },
-      disarm: (skill) => heap.remove(skill),
-      upcoming: (limit) => heap.sorted().slice(0, limit).map(({ skill, dueAtMs }) => ({ skill, dueAtMs }))
+      return Scheduler.of({
+        arm: (due, fire) => {
+          heap.push({ ...due, fire })
+          if (heap.peek()?.skill === due.skill) earlier.openUnsafe()
+        },
+        disarm: (skill) => heap.remove(skill),
+        upcoming: (limit) =>
+          heap
+            .sorted()
+            .slice(0, limit)
+            .map(({ skill, dueAtMs }) => ({ skill, dueAtMs }))
+      })
     })
-  }))
+  )
 }
 
 interface Armed extends Due {
@@ -97,7 +107,7 @@ class DueHeap {
     const last = this.#heap.pop()
     if (last === undefined || this.#heap.length === 0) return
     this.#heap[0] = last
-    for (let i = 0;;) {
+    for (let i = 0; ;) {
       const left = 2 * i + 1
       if (left >= this.#heap.length) return
       const right = left + 1

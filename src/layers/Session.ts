@@ -42,17 +42,20 @@ export type SessionState =
   | { readonly _tag: "Connected"; readonly bootId: string; readonly sinceMs: number }
   | { readonly _tag: "NotConnected" }
 
-export class Session extends Context.Service<Session, {
-  /** Asks the peer; the payload of its reply. Waits at most `timeoutMs` (15 s). Nothing is ever sent again by itself. */
-  readonly call: (method: Wire.Method, params: unknown, options?: { readonly timeoutMs?: number }) => Effect.Effect<unknown, CallFailed>
-  readonly state: Effect.Effect<SessionState>
-  /** The present state, then each change. */
-  readonly changes: Stream.Stream<SessionState>
-  /** Events of the peer from now on, `tick` left out. A reader that falls far behind misses the oldest. */
-  readonly events: Stream.Stream<Wire.Event>
-  /** One connection, from dialing to its end. `opened` is told once calls can be made. Used by the session's machine alone. */
-  readonly connection: (opened: (bootId: string, atMs: number) => void) => Effect.Effect<ConnectionEnd>
-}>()("holdfast/layers/Session") {
+export class Session extends Context.Service<
+  Session,
+  {
+    /** Asks the peer; the payload of its reply. Waits at most `timeoutMs` (15 s). Nothing is ever sent again by itself. */
+    readonly call: (method: Wire.Method, params: unknown, options?: { readonly timeoutMs?: number }) => Effect.Effect<unknown, CallFailed>
+    readonly state: Effect.Effect<SessionState>
+    /** The present state, then each change. */
+    readonly changes: Stream.Stream<SessionState>
+    /** Events of the peer from now on, `tick` left out. A reader that falls far behind misses the oldest. */
+    readonly events: Stream.Stream<Wire.Event>
+    /** One connection, from dialing to its end. `opened` is told once calls can be made. Used by the session's machine alone. */
+    readonly connection: (opened: (bootId: string, atMs: number) => void) => Effect.Effect<ConnectionEnd>
+  }
+>()("holdfast/layers/Session") {
   static readonly layer = (peer: Peer): Layer.Layer<Session, never, Dial> => Layer.effect(Session, make(peer))
   /** No gateway: every call fails, nothing ever comes. */
   static readonly layerNoop = Layer.succeed(Session, {
@@ -65,12 +68,13 @@ export class Session extends Context.Service<Session, {
 }
 
 /** The session's machine with its port plugged. */
-export const bind = Effect.map(Session, (session) => sessionMachine.provide({
-  actors: {
-    connection: fromEffect(({ sendBack }) =>
-      session.connection((bootId, atMs) => sendBack({ type: "connection.opened", bootId, atMs })))
-  }
-}))
+export const bind = Effect.map(Session, (session) =>
+  sessionMachine.provide({
+    actors: {
+      connection: fromEffect(({ sendBack }) => session.connection((bootId, atMs) => sendBack({ type: "connection.opened", bootId, atMs })))
+    }
+  })
+)
 
 /** A ping this often, with this long to answer: a peer that hangs is noticed within their sum. */
 const pingEveryMs = 2_000
@@ -87,14 +91,16 @@ interface Connected {
   readonly pending: Map<string, { readonly method: string; readonly reply: Deferred.Deferred<unknown, CallFailed> }>
 }
 
-const make = Effect.fnUntraced(function*(peer: Peer): Effect.fn.Return<Session["Service"], never, Dial> {
+const make = Effect.fnUntraced(function* (peer: Peer): Effect.fn.Return<Session["Service"], never, Dial> {
   const dial = yield* Dial
   const current = yield* SubscriptionRef.make<Connected | undefined>(undefined)
   const events = yield* PubSub.sliding<Wire.Event>(eventsMax)
   let calls = 0 // Over all connections, so that an id names one call for ever.
 
-  const call = Effect.fnUntraced(function*(
-    method: Wire.Method, params: unknown, { timeoutMs = callMs }: { readonly timeoutMs?: number } = {}
+  const call = Effect.fnUntraced(function* (
+    method: Wire.Method,
+    params: unknown,
+    { timeoutMs = callMs }: { readonly timeoutMs?: number } = {}
   ): Effect.fn.Return<unknown, CallFailed> {
     const connected = yield* SubscriptionRef.get(current)
     if (connected === undefined) return yield* new CallFailed({ reason: "notConnected", method, sent: false })
@@ -111,24 +117,27 @@ const make = Effect.fnUntraced(function*(peer: Peer): Effect.fn.Return<Session["
     )
   })
 
-  const connection = Effect.fnUntraced(function*(opened: (bootId: string, atMs: number) => void) {
+  const connection = Effect.fnUntraced(function* (opened: (bootId: string, atMs: number) => void) {
     let greeted = false
-    const ended: LineEnd = yield* Effect.flip(Effect.scoped(Effect.gen(function*() {
-      const { line, hello } = yield* greet(dial, peer)
-      greeted = true
-      const connected: Connected = { line, bootId: hello.server.bootId, sinceMs: yield* Clock.currentTimeMillis, pending: new Map() }
-      yield* Effect.acquireRelease(SubscriptionRef.set(current, connected), () => SubscriptionRef.set(current, undefined))
-      opened(connected.bootId, connected.sinceMs)
-      return yield* Effect.raceFirst(read(connected, events), watch(line)).pipe(
-        Effect.onExit((exit) => loseAll(connected, Exit.isFailure(exit) ? Cause.findErrorOption(exit.cause) : Option.none()))
+    const ended: LineEnd = yield* Effect.flip(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { line, hello } = yield* greet(dial, peer)
+          greeted = true
+          const connected: Connected = { line, bootId: hello.server.bootId, sinceMs: yield* Clock.currentTimeMillis, pending: new Map() }
+          yield* Effect.acquireRelease(SubscriptionRef.set(current, connected), () => SubscriptionRef.set(current, undefined))
+          opened(connected.bootId, connected.sinceMs)
+          return yield* Effect.raceFirst(read(connected, events), watch(line)).pipe(
+            Effect.onExit((exit) => loseAll(connected, Exit.isFailure(exit) ? Cause.findErrorOption(exit.cause) : Option.none()))
+          )
+        })
       )
-    })))
+    )
     return yield* endOf(ended, greeted, peer)
   })
 
-  const stateOf = (connected: Connected | undefined): SessionState => connected === undefined
-    ? { _tag: "NotConnected" }
-    : { _tag: "Connected", bootId: connected.bootId, sinceMs: connected.sinceMs }
+  const stateOf = (connected: Connected | undefined): SessionState =>
+    connected === undefined ? { _tag: "NotConnected" } : { _tag: "Connected", bootId: connected.bootId, sinceMs: connected.sinceMs }
   return {
     call,
     state: Effect.map(SubscriptionRef.get(current), stateOf),
@@ -140,52 +149,63 @@ const make = Effect.fnUntraced(function*(peer: Peer): Effect.fn.Return<Session["
 
 /** Takes frames for as long as there are any. */
 const read = (connected: Connected, events: PubSub.PubSub<Wire.Event>): Effect.Effect<never, LineEnd> =>
-  Effect.forever(Effect.flatMap(connected.line.take, (text) => {
-    const frame = Wire.parseFrame(text)
-    if (Result.isFailure(frame)) return Effect.logDebug("a frame of the gateway was not understood", frame.failure)
-    switch (frame.success.type) {
-      case "res":
-        return settle(connected, frame.success)
-      case "event":
-        return frame.success.event === "tick" ? Effect.void : PubSub.publish(events, frame.success)
-      case "req":
-        return Effect.void // Nothing of ours can be called.
-    }
-  }))
+  Effect.forever(
+    Effect.flatMap(connected.line.take, (text) => {
+      const frame = Wire.parseFrame(text)
+      if (Result.isFailure(frame)) return Effect.logDebug("a frame of the gateway was not understood", frame.failure)
+      switch (frame.success.type) {
+        case "res":
+          return settle(connected, frame.success)
+        case "event":
+          return frame.success.event === "tick" ? Effect.void : PubSub.publish(events, frame.success)
+        case "req":
+          return Effect.void // Nothing of ours can be called.
+      }
+    })
+  )
 
 /** Asks for a sign of life, again and again: a peer that hangs keeps its socket open for ever. */
-const watch = (line: Line): Effect.Effect<never, LineEnd> => Effect.forever(Effect.andThen(
-  Effect.sleep(pingEveryMs),
-  Effect.timeoutOrElse(line.ping, { duration: pongWithinMs, orElse: () => failed("silent", `no pong within ${pongWithinMs} ms`) })
-))
+const watch = (line: Line): Effect.Effect<never, LineEnd> =>
+  Effect.forever(
+    Effect.andThen(
+      Effect.sleep(pingEveryMs),
+      Effect.timeoutOrElse(line.ping, { duration: pongWithinMs, orElse: () => failed("silent", `no pong within ${pongWithinMs} ms`) })
+    )
+  )
 
 const settle = ({ pending }: Connected, response: Wire.Response): Effect.Effect<unknown> => {
   const waiting = pending.get(response.id)
   if (waiting === undefined) return Effect.void
   if (response.ok) return Deferred.succeed(waiting.reply, response.payload)
   const { code, message, retryable, retryAfterMs } = response.error
-  return Deferred.fail(waiting.reply, new CallFailed({
-    reason: "refused", method: waiting.method, sent: true, code: shown(code), detail: shown(message),
-    ...(retryable === undefined ? {} : { retryable }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs })
-  }))
+  return Deferred.fail(
+    waiting.reply,
+    new CallFailed({
+      reason: "refused",
+      method: waiting.method,
+      sent: true,
+      code: shown(code),
+      detail: shown(message),
+      ...(retryable === undefined ? {} : { retryable }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs })
+    })
+  )
 }
 
-const loseAll = ({ pending }: Connected, end: Option.Option<LineEnd>): Effect.Effect<void> => Effect.sync(() => {
-  const tooBig = Option.isSome(end) && end.value._tag === "Closed" && end.value.code === Wire.closeCodes.tooBig
-  for (const { method, reply } of pending.values()) {
-    const lost = new CallFailed({ reason: "lost", method, sent: true, ...(tooBig ? { code: frameTooLarge } : {}) })
-    Deferred.doneUnsafe(reply, Effect.fail(lost))
-  }
-})
+const loseAll = ({ pending }: Connected, end: Option.Option<LineEnd>): Effect.Effect<void> =>
+  Effect.sync(() => {
+    const tooBig = Option.isSome(end) && end.value._tag === "Closed" && end.value.code === Wire.closeCodes.tooBig
+    for (const { method, reply } of pending.values()) {
+      const lost = new CallFailed({ reason: "lost", method, sent: true, ...(tooBig ? { code: frameTooLarge } : {}) })
+      Deferred.doneUnsafe(reply, Effect.fail(lost))
+    }
+  })
 
 /** A frame that could not be written may still have left in part: it counts as sent. */
 const sent = (sending: Effect.Effect<void, LineEnd>, method: string): Effect.Effect<void, CallFailed> =>
   Effect.mapError(sending, () => new CallFailed({ reason: "lost", method, sent: true }))
 
-const endOf = Effect.fnUntraced(function*(
-  end: LineEnd, opened: boolean, { url, token }: Peer
-): Effect.fn.Return<ConnectionEnd> {
+const endOf = Effect.fnUntraced(function* (end: LineEnd, opened: boolean, { url, token }: Peer): Effect.fn.Return<ConnectionEnd> {
   const words = end._tag === "Failed" ? end.detail : `closed with ${end.code} ${end.detail}`.trimEnd()
   return {
     reason: end._tag === "Failed" ? end.reason : reasonOf(end.code, opened),
@@ -202,12 +222,19 @@ const endOf = Effect.fnUntraced(function*(
 /** What a close code means. Before hello, `policy` is about who we are; after it, about how we behaved. */
 const reasonOf = (code: number, opened: boolean): LostReason => {
   switch (code) {
-    case Wire.closeCodes.wrongProtocol: return "wrongProtocol"
-    case Wire.closeCodes.policy: return opened ? "closed" : "unauthorized"
-    case Wire.closeCodes.restart: return "restarting"
-    case Wire.closeCodes.starting: return "starting"
-    case Wire.closeCodes.abnormal: return "reset"
-    case Wire.closeCodes.silent: return "silent"
-    default: return "closed"
+    case Wire.closeCodes.wrongProtocol:
+      return "wrongProtocol"
+    case Wire.closeCodes.policy:
+      return opened ? "closed" : "unauthorized"
+    case Wire.closeCodes.restart:
+      return "restarting"
+    case Wire.closeCodes.starting:
+      return "starting"
+    case Wire.closeCodes.abnormal:
+      return "reset"
+    case Wire.closeCodes.silent:
+      return "silent"
+    default:
+      return "closed"
   }
 }

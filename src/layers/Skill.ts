@@ -17,7 +17,7 @@ import type { SkillEntry } from "./SkillFunction.ts"
 import { type NewEvent, StateStore } from "./StateStore.ts"
 
 /** The machine of one skill, every port plugged. */
-export const bind = Effect.fnUntraced(function*(entry: SkillEntry) {
+export const bind = Effect.fnUntraced(function* (entry: SkillEntry) {
   const { name, schedule } = entry.definition
   const run = (yield* Run).bind(entry)
   const scheduler = yield* Scheduler
@@ -41,7 +41,7 @@ interface Question {
 }
 
 /** Settles or claims every slot from the last settled one until now, all of them in one batch, and gives the new runs. */
-const decide = Effect.fnUntraced(function*(
+const decide = Effect.fnUntraced(function* (
   { definition }: SkillEntry,
   { cause, heldFor, busyWith }: Question
 ): Effect.fn.Return<ReadonlyArray<RunInput>, StorageFailed, StateStore | Claims> {
@@ -55,7 +55,12 @@ const decide = Effect.fnUntraced(function*(
 
   const skill = definition.name
   const settled = (verdict: Verdict, { slot, through, count }: Omit<SlotRange, "reason">, reason: string, into?: number): NewEvent => ({
-    type: "slot.settled", skill, slot, through, count, verdict,
+    type: "slot.settled",
+    skill,
+    slot,
+    through,
+    count,
+    verdict,
     reason: heldFor === undefined ? reason : `${reason}; held: ${heldFor}`,
     ...(into === undefined ? {} : { run: runId({ skill, slotAtMs: into }) })
   })
@@ -70,7 +75,8 @@ const decide = Effect.fnUntraced(function*(
   const { run, coalesced, missed, missedCountFor } = decideCatchUp({ owed, nowMs, catchUp: definition.catchUp, missedAfterMs, catchUpMax })
   const claims = yield* Claims
   const claimed = yield* Effect.forEach(run, (slotAtMs) =>
-    claims.claim({ run: runId({ skill, slotAtMs }), skill, slotAtMs, digest: definition.digest, missed: missedCountFor(slotAtMs) }))
+    claims.claim({ run: runId({ skill, slotAtMs }), skill, slotAtMs, digest: definition.digest, missed: missedCountFor(slotAtMs) })
+  )
   yield* store.append(
     ...missed.map((range) => settled("missed", range, range.reason)),
     ...coalesced.map((range) => settled("coalesced", range, range.reason, range.into)),

@@ -6,7 +6,8 @@ import * as Schema from "effect/Schema"
 import type { AttemptEnd, AttemptFacts } from "../domain/Attempt.ts"
 import { shown } from "../domain/Errors.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
-import type { Fields, History, SkillContext, SkillFunction, SkillResult } from "../domain/SkillContext.ts"
+import { readAnswer } from "../domain/SkillAnswer.ts"
+import type { History, SkillContext, SkillFunction, SkillResult } from "../domain/SkillContext.ts"
 import { Disk } from "./Disk.ts"
 import type { Steps } from "./Steps.ts"
 
@@ -22,7 +23,8 @@ export type FunctionWork = (facts: AttemptFacts, steps: Steps) => Effect.Effect<
 /** What an Effect skill is given: the same facts as any skill, with Effects where a module has promises. */
 export interface EffectSkillContext extends Omit<SkillContext, "signal" | "step" | "history"> {
   readonly step: <A, E, R>(
-    name: string, work: (step: { readonly key: string; readonly attempt: number }) => Effect.Effect<A, E, R>
+    name: string,
+    work: (step: { readonly key: string; readonly attempt: number }) => Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | StepFailed, R>
   readonly history: Effect.Effect<History | undefined>
 }
@@ -30,38 +32,50 @@ export interface EffectSkillContext extends Omit<SkillContext, "signal" | "step"
 /** A step was refused, or its result could not be made durable. */
 export class StepFailed extends Schema.TaggedError<StepFailed>()("StepFailed", { step: Schema.String, reason: Schema.String }) {}
 
-export const effectWork = (
-  skill: (ctx: EffectSkillContext) => Effect.Effect<SkillResult, unknown>
-): FunctionWork => (facts, steps) => {
-  const step: EffectSkillContext["step"] = (name, work) => Effect.gen(function*() {
-    const start = yield* Effect.mapError(steps.begin(name), (cause) => new StepFailed({ step: name, reason: why(cause) }))
-    if (start._tag === "Replay") return start.result as never
-    const result = yield* work({ key: start.key, attempt: facts.attempt })
-    yield* Effect.mapError(steps.finish(name, result), (cause) => new StepFailed({ step: name, reason: why(cause) }))
-    return result
-  })
-  return Effect.flatMap(Disk, (disk) =>
-    answered(Effect.suspend(() => skill({ ...common(facts), step, history: readHistory(disk, facts.historyFile) }))))
-}
+export const effectWork =
+  (skill: (ctx: EffectSkillContext) => Effect.Effect<SkillResult, unknown>): FunctionWork =>
+  (facts, steps) => {
+    const step: EffectSkillContext["step"] = (name, work) =>
+      Effect.gen(function* () {
+        const start = yield* Effect.mapError(steps.begin(name), (cause) => new StepFailed({ step: name, reason: why(cause) }))
+        if (start._tag === "Replay") return start.result as never
+        const result = yield* work({ key: start.key, attempt: facts.attempt })
+        yield* Effect.mapError(steps.finish(name, result), (cause) => new StepFailed({ step: name, reason: why(cause) }))
+        return result
+      })
+    return Effect.flatMap(Disk, (disk) =>
+      answered(Effect.suspend(() => skill({ ...common(facts), step, history: readHistory(disk, facts.historyFile) })))
+    )
+  }
 
-export const promiseWork = (skill: SkillFunction): FunctionWork => (facts, steps) =>
-  Effect.gen(function*() {
-    const disk = yield* Disk
-    const run = Effect.runPromiseWith(yield* Effect.context<never>())
-    return yield* answered(Effect.tryPromise({
-      try: (signal) => Promise.resolve(skill({
-        ...common(facts),
-        signal,
-        step: (name, work) => run(steps.begin(name)).then((start) =>
-          start._tag === "Replay"
-            ? start.result as never
-            : Promise.resolve(work({ key: start.key, attempt: facts.attempt })).then((result) => run(steps.finish(name, result)).then(() => result))
-        ),
-        history: () => run(readHistory(disk, facts.historyFile))
-      })),
-      catch: (thrown) => thrown
-    }))
-  })
+export const promiseWork =
+  (skill: SkillFunction): FunctionWork =>
+  (facts, steps) =>
+    Effect.gen(function* () {
+      const disk = yield* Disk
+      const run = Effect.runPromiseWith(yield* Effect.context<never>())
+      return yield* answered(
+        Effect.tryPromise({
+          try: (signal) =>
+            Promise.resolve(
+              skill({
+                ...common(facts),
+                signal,
+                step: (name, work) =>
+                  run(steps.begin(name)).then((start) =>
+                    start._tag === "Replay"
+                      ? (start.result as never)
+                      : Promise.resolve(work({ key: start.key, attempt: facts.attempt })).then((result) =>
+                          run(steps.finish(name, result)).then(() => result)
+                        )
+                  ),
+                history: () => run(readHistory(disk, facts.historyFile))
+              })
+            ),
+          catch: (thrown) => thrown
+        })
+      )
+    })
 
 const common = (facts: AttemptFacts) => ({
   run: facts.run,
@@ -87,23 +101,24 @@ const answered = (work: Effect.Effect<SkillResult, unknown>): Effect.Effect<Atte
   })
 
 const succeeded = (result: SkillResult): AttemptEnd => {
-  const { summary, ...fields } = { summary: undefined, ...result }
-  const strange = Object.entries(fields).find(([, value]) => !["string", "number", "boolean"].includes(typeof value))
-  return strange === undefined
-    ? { _tag: "Succeeded", fields: fields as Fields, summary }
-    : { _tag: "Failed", code: "RUN_RESULT", reason: `field "${strange[0]}" is a ${typeof strange[1]}, not text, a number or a boolean`, retryable: false }
+  const answer = readAnswer(result)
+  return typeof answer === "string"
+    ? { _tag: "Failed", code: "RUN_RESULT", reason: answer, retryable: false }
+    : { _tag: "Succeeded", ...answer }
 }
 
 const why = (thrown: unknown): string => shown(thrown instanceof Error ? thrown.message || thrown.name : thrown)
 
-const HistoryFile = Schema.fromJsonString(Schema.Struct({
-  session: Schema.String,
-  readAt: Schema.String,
-  messages: Schema.Array(Schema.Struct({ role: Schema.String, text: Schema.String, at: Schema.optional(Schema.String) }))
-}))
+const HistoryFile = Schema.fromJsonString(
+  Schema.Struct({
+    session: Schema.String,
+    readAt: Schema.String,
+    messages: Schema.Array(Schema.Struct({ role: Schema.String, text: Schema.String, at: Schema.optional(Schema.String) }))
+  })
+)
 
 const readHistory = (disk: Disk["Service"], file: string): Effect.Effect<History | undefined> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const kept = yield* Schema.decodeUnknownEffect(HistoryFile)(new TextDecoder().decode(yield* disk.read(file)))
     const ageMs = (yield* Clock.currentTimeMillis) - Date.parse(kept.readAt)
     return { ...kept, ageMs, messages: kept.messages.map((message) => ({ ...message, at: message.at })) }

@@ -28,28 +28,35 @@ export type StorageCondition =
   | { readonly _tag: "Failed"; readonly reason: string }
 
 /** An event before it is stamped: the store adds the version and, where none is given, the instant. */
-export type NewEvent = JournalEvent extends infer E ? E extends JournalEvent ? Omit<E, "v" | "atMs"> & { readonly atMs?: number } : never : never
+export type NewEvent = JournalEvent extends infer E
+  ? E extends JournalEvent
+    ? Omit<E, "v" | "atMs"> & { readonly atMs?: number }
+    : never
+  : never
 
-export class StateStore extends Context.Service<StateStore, {
-  /** The state directory, absolute. */
-  readonly directory: string
-  /** Grows with every start on this directory. */
-  readonly epoch: number
-  /** Appends all of them, in this order and in one batch. While the disk is blocked this waits; it fails once the disk has failed. */
-  readonly append: (...events: ReadonlyArray<NewEvent>) => Effect.Effect<void, StorageFailed>
-  /** What every durable event adds up to. Shared and live: read it, never change it. */
-  readonly ledger: Ledger
-  /** Durable events from now on, in order. The stream is bounded by nothing: take them as they come. */
-  readonly events: Stream.Stream<JournalEvent>
-  /** Whether the disk takes what we write; first the present condition, then each change. */
-  readonly condition: Stream.Stream<StorageCondition>
-  /** Replaces a view (a path relative to the state directory, or absolute) whole; `modifiedAtMs` becomes its mtime. A view that cannot be written is logged and rebuilt later: the journal has the fact. */
-  readonly view: (path: string, text: string, modifiedAtMs?: number) => Effect.Effect<void>
-  /** Returns once the status files show everything that is in the ledger now. */
-  readonly flushed: Effect.Effect<void>
-  /** Torn tails that this start found, moved to `damaged/` and cut. */
-  readonly damage: ReadonlyArray<Damage>
-}>()("holdfast/layers/StateStore") {
+export class StateStore extends Context.Service<
+  StateStore,
+  {
+    /** The state directory, absolute. */
+    readonly directory: string
+    /** Grows with every start on this directory. */
+    readonly epoch: number
+    /** Appends all of them, in this order and in one batch. While the disk is blocked this waits; it fails once the disk has failed. */
+    readonly append: (...events: ReadonlyArray<NewEvent>) => Effect.Effect<void, StorageFailed>
+    /** What every durable event adds up to. Shared and live: read it, never change it. */
+    readonly ledger: Ledger
+    /** Durable events from now on, in order. The stream is bounded by nothing: take them as they come. */
+    readonly events: Stream.Stream<JournalEvent>
+    /** Whether the disk takes what we write; first the present condition, then each change. */
+    readonly condition: Stream.Stream<StorageCondition>
+    /** Replaces a view (a path relative to the state directory, or absolute) whole; `modifiedAtMs` becomes its mtime. A view that cannot be written is logged and rebuilt later: the journal has the fact. */
+    readonly view: (path: string, text: string, modifiedAtMs?: number) => Effect.Effect<void>
+    /** Returns once the status files show everything that is in the ledger now. */
+    readonly flushed: Effect.Effect<void>
+    /** Torn tails that this start found, moved to `damaged/` and cut. */
+    readonly damage: ReadonlyArray<Damage>
+  }
+>()("holdfast/layers/StateStore") {
   /**
    * The state service on this directory (absolute): locks it, recovers it, opens a new segment. `statusDirectory` (absolute)
    * is where the status files go instead of `skills/status`; of what else is there nothing is touched.
@@ -75,14 +82,15 @@ export interface StateRead {
 }
 
 /** Reads a state directory beside a runtime or without one: no lock, no change; a tail that is torn or just being written is left out. */
-export const readState = Effect.fnUntraced(function*(directory: string): Effect.fn.Return<StateRead, StateUnusable, Disk> {
+export const readState = Effect.fnUntraced(function* (directory: string): Effect.fn.Return<StateRead, StateUnusable, Disk> {
   yield* ours(directory)
   const { ledger, damage, unknown } = yield* survey(directory).pipe(unreadable(directory))
-  return { ledger, unknown, ...damage[0] === undefined ? {} : { damage: damage[0] } }
+  return { ledger, unknown, ...(damage[0] === undefined ? {} : { damage: damage[0] }) }
 })
 
-const make = Effect.fnUntraced(function*(
-  directory: string, { statusDirectory = join(directory, "skills", "status"), version }: StateOptions
+const make = Effect.fnUntraced(function* (
+  directory: string,
+  { statusDirectory = join(directory, "skills", "status"), version }: StateOptions
 ): Effect.fn.Return<StateStore["Service"], StateUnusable | LockHeld | StorageFailed, Disk | Scope.Scope> {
   const services = yield* Effect.context<Disk>()
   const disk = yield* Disk
@@ -103,22 +111,37 @@ const make = Effect.fnUntraced(function*(
   const status = yield* statusFiles(statusDirectory, ledger)
   let listeners = 0
 
-  const journal = yield* storage(Journal.open(directory, recovered, epoch, (durable) => {
-    for (const event of durable) {
-      const run = event.type === "run.settled" ? ledger.runs.get(event.run) : undefined
-      ledger.apply(event)
-      if (run !== undefined) status.changed(run.skill)
-      if (listeners > 0) PubSub.publishUnsafe(events, event)
-    }
-  }))
+  const journal = yield* storage(
+    Journal.open(directory, recovered, epoch, (durable) => {
+      for (const event of durable) {
+        const run = event.type === "run.settled" ? ledger.runs.get(event.run) : undefined
+        ledger.apply(event)
+        if (run !== undefined) status.changed(run.skill)
+        if (listeners > 0) PubSub.publishUnsafe(events, event)
+      }
+    })
+  )
 
   return StateStore.of({
-    directory, epoch, ledger, damage,
+    directory,
+    epoch,
+    ledger,
+    damage,
     append: (...given) => Effect.flatMap(Clock.currentTimeMillis, (now) => journal.append(given.map((event) => stamp(event, now)))),
-    events: Stream.unwrap(Effect.gen(function*() {
-      yield* Effect.acquireRelease(Effect.sync(() => { listeners += 1 }), () => Effect.sync(() => { listeners -= 1 }))
-      return Stream.fromSubscription(yield* PubSub.subscribe(events))
-    })),
+    events: Stream.unwrap(
+      Effect.gen(function* () {
+        yield* Effect.acquireRelease(
+          Effect.sync(() => {
+            listeners += 1
+          }),
+          () =>
+            Effect.sync(() => {
+              listeners -= 1
+            })
+        )
+        return Stream.fromSubscription(yield* PubSub.subscribe(events))
+      })
+    ),
     condition: journal.condition,
     view: (path, text, modifiedAtMs) =>
       logged(replace(resolve(directory, path), text, modifiedAtMs), path).pipe(Effect.provideContext(services)),
@@ -130,11 +153,21 @@ const stamp = (event: NewEvent, now: number): JournalEvent => Object.assign({ ty
 
 /** Every name that this version puts into a state directory. */
 const known: ReadonlySet<string> = new Set([
-  "journal", "skills", "status.json", "runs", "damaged", "lock", "owner.json", "control.sock", "history.json", "demo", ".DS_Store"
+  "journal",
+  "skills",
+  "status.json",
+  "runs",
+  "damaged",
+  "lock",
+  "owner.json",
+  "control.sock",
+  "history.json",
+  "demo",
+  ".DS_Store"
 ])
 
 /** Refuses what cannot be a state directory, and what is somebody else's. */
-const ours = Effect.fnUntraced(function*(directory: string): Effect.fn.Return<void, StateUnusable, Disk> {
+const ours = Effect.fnUntraced(function* (directory: string): Effect.fn.Return<void, StateUnusable, Disk> {
   const disk = yield* Disk
   if (!isAbsolute(directory)) {
     return yield* refused("STATE_DIR_RELATIVE", directory, "a relative path", "an absolute path", "write the whole path, from /")
@@ -151,20 +184,34 @@ const refused = (code: string, where: string, got: string, want: string, fix: st
   Effect.fail(new StateUnusable({ code, where, got: shown(got), want, fix }))
 
 /** Reading failed: the directory cannot be used as it is. */
-const unreadable = (directory: string) => <A, E, R>(reading: Effect.Effect<A, E | DiskError, R>) =>
-  Effect.catch(reading, (error): Effect.Effect<never, Exclude<E, DiskError> | StateUnusable> => {
-    if (!(error instanceof DiskError)) return Effect.fail(error as Exclude<E, DiskError>)
-    const { code, operation, path } = error
-    return code === "ENOTDIR"
-      ? refused("STATE_DIR_NOT_DIR", directory, "a file", "a directory", "choose another --state, or move the file away")
-      : refused("STATE_DIR_UNREADABLE", path, `${code} from ${operation}`, "a directory we may read", "give this user the right to read it")
-  })
+const unreadable =
+  (directory: string) =>
+  <A, E, R>(reading: Effect.Effect<A, E | DiskError, R>) =>
+    Effect.catch(reading, (error): Effect.Effect<never, Exclude<E, DiskError> | StateUnusable> => {
+      if (!(error instanceof DiskError)) return Effect.fail(error as Exclude<E, DiskError>)
+      const { code, operation, path } = error
+      return code === "ENOTDIR"
+        ? refused("STATE_DIR_NOT_DIR", directory, "a file", "a directory", "choose another --state, or move the file away")
+        : refused(
+            "STATE_DIR_UNREADABLE",
+            path,
+            `${code} from ${operation}`,
+            "a directory we may read",
+            "give this user the right to read it"
+          )
+    })
 
 /** Writing failed while starting: there is no state service, and trying again may help. */
 const storage = <A, E, R>(starting: Effect.Effect<A, E | DiskError, R>): Effect.Effect<A, Exclude<E, DiskError> | StorageFailed, R> =>
-  Effect.mapError(starting, (error) => error instanceof DiskError
-    ? new StorageFailed({
-      code: "STORAGE_FAILED", where: error.path, got: `${error.code} from ${error.operation}`, retryable: true,
-      want: "a directory we may write", fix: "free space, or give this user the right to write there"
-    })
-    : error as Exclude<E, DiskError>)
+  Effect.mapError(starting, (error) =>
+    error instanceof DiskError
+      ? new StorageFailed({
+          code: "STORAGE_FAILED",
+          where: error.path,
+          got: `${error.code} from ${error.operation}`,
+          retryable: true,
+          want: "a directory we may write",
+          fix: "free space, or give this user the right to write there"
+        })
+      : (error as Exclude<E, DiskError>)
+  )

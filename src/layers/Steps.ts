@@ -5,9 +5,7 @@ import { Refused, shown, type StorageFailed } from "../domain/Errors.ts"
 import { StateStore } from "./StateStore.ts"
 
 /** What an attempt is to do about a step: take the recorded result, or do it under this key. */
-export type StepStart =
-  | { readonly _tag: "Replay"; readonly result: unknown }
-  | { readonly _tag: "Execute"; readonly key: string }
+export type StepStart = { readonly _tag: "Replay"; readonly result: unknown } | { readonly _tag: "Execute"; readonly key: string }
 
 /** The steps of one attempt, over whatever carries the questions (a function's context, a child host's channel). */
 export interface Steps {
@@ -19,11 +17,11 @@ export interface Steps {
 /** The longest result of a step, in bytes of JSON. */
 export const stepResultMax = 1_048_576
 
-export const stepsOf = Effect.fnUntraced(function*(run: RunId, attempt: number): Effect.fn.Return<Steps, never, StateStore> {
+export const stepsOf = Effect.fnUntraced(function* (run: RunId, attempt: number): Effect.fn.Return<Steps, never, StateStore> {
   const store = yield* StateStore
   const begun = new Set<string>()
 
-  const begin = Effect.fnUntraced(function*(step: string): Effect.fn.Return<StepStart, StorageFailed | Refused> {
+  const begin = Effect.fnUntraced(function* (step: string): Effect.fn.Return<StepStart, StorageFailed | Refused> {
     if (!stepRule.test(step)) {
       return yield* refused("STEP_NAME", run, step, "1 to 128 letters, digits, dots, dashes or underscores", "rename the step")
     }
@@ -37,13 +35,19 @@ export const stepsOf = Effect.fnUntraced(function*(run: RunId, attempt: number):
     return { _tag: "Execute", key: `${run}/${step}` }
   })
 
-  const finish = Effect.fnUntraced(function*(step: string, result: unknown): Effect.fn.Return<void, StorageFailed | Refused> {
+  const finish = Effect.fnUntraced(function* (step: string, result: unknown): Effect.fn.Return<void, StorageFailed | Refused> {
     const strange = notJson(result, step)
     if (strange !== undefined) {
       return yield* refused("STEP_RESULT", `${run}/${step}`, strange, "a JSON value", "return plain data from the step")
     }
     if (Buffer.byteLength(JSON.stringify(result ?? null)) > stepResultMax) {
-      return yield* refused("STEP_RESULT_TOO_LARGE", `${run}/${step}`, "more", `at most ${stepResultMax} bytes`, "write a file and return its path")
+      return yield* refused(
+        "STEP_RESULT_TOO_LARGE",
+        `${run}/${step}`,
+        "more",
+        `at most ${stepResultMax} bytes`,
+        "write a file and return its path"
+      )
     }
     yield* store.append({ type: "step.finished", run, attempt, step, result: result ?? null })
   })
@@ -62,9 +66,13 @@ const notJson = (value: unknown, path: string): string | undefined => {
   if (typeof value === "number") return Number.isFinite(value) ? undefined : `${path}: ${value}`
   if (typeof value !== "object") return `${path}: a ${typeof value}`
   if (Array.isArray(value)) {
-    return value.map((item, i) => item === undefined ? `${path}[${i}]: undefined` : notJson(item, `${path}[${i}]`)).find((found) => found !== undefined)
+    return value
+      .map((item, i) => (item === undefined ? `${path}[${i}]: undefined` : notJson(item, `${path}[${i}]`)))
+      .find((found) => found !== undefined)
   }
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) return `${path}: a ${value.constructor?.name ?? "class instance"}`
-  return Object.entries(value).map(([key, item]) => notJson(item, `${path}.${key}`)).find((found) => found !== undefined)
+  return Object.entries(value)
+    .map(([key, item]) => notJson(item, `${path}.${key}`))
+    .find((found) => found !== undefined)
 }

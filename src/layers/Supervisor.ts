@@ -47,19 +47,22 @@ export interface SkillState {
 /** Everything that a skill's actors work with. */
 export type Hands = StateStore | Disk | Process | Run | Claims | Scheduler
 
-export class Supervisor extends Context.Service<Supervisor, {
-  /** The body of the runtime's `supervisor` port: owns every skill actor until it is interrupted. `self` is where they are shown. */
-  readonly work: (self: AnyActorRef) => Effect.Effect<void, unknown, Scope.Scope>
-  /** Returns once every skill has its actor. */
-  readonly started: Effect.Effect<void>
-  /** Tells every skill whose gate has changed. */
-  readonly setGates: (gates: Gates) => void
-  /** Claims a run by hand. The same key names the same run, so asking twice runs it once. */
-  readonly trigger: (skill: string, key?: string) => Effect.Effect<RunId, Refused | StorageFailed>
-  readonly skills: Effect.Effect<ReadonlyArray<SkillState>>
-  /** The actor of a skill, while it has one. */
-  readonly actor: (skill: string) => Actor<typeof skillMachine> | undefined
-}>()("holdfast/layers/Supervisor") {
+export class Supervisor extends Context.Service<
+  Supervisor,
+  {
+    /** The body of the runtime's `supervisor` port: owns every skill actor until it is interrupted. `self` is where they are shown. */
+    readonly work: (self: AnyActorRef) => Effect.Effect<void, unknown, Scope.Scope>
+    /** Returns once every skill has its actor. */
+    readonly started: Effect.Effect<void>
+    /** Tells every skill whose gate has changed. */
+    readonly setGates: (gates: Gates) => void
+    /** Claims a run by hand. The same key names the same run, so asking twice runs it once. */
+    readonly trigger: (skill: string, key?: string) => Effect.Effect<RunId, Refused | StorageFailed>
+    readonly skills: Effect.Effect<ReadonlyArray<SkillState>>
+    /** The actor of a skill, while it has one. */
+    readonly actor: (skill: string) => Actor<typeof skillMachine> | undefined
+  }
+>()("holdfast/layers/Supervisor") {
   static readonly layer = (entries: ReadonlyArray<SkillEntry>): Layer.Layer<Supervisor, never, Hands> =>
     Layer.effect(Supervisor, make(entries))
 }
@@ -72,7 +75,7 @@ interface Child {
   gate: Gate
 }
 
-const make = Effect.fnUntraced(function*(entries: ReadonlyArray<SkillEntry>) {
+const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
   const hands = yield* Effect.context<Hands>()
   const store = yield* StateStore
   const scheduler = yield* Scheduler
@@ -83,17 +86,19 @@ const make = Effect.fnUntraced(function*(entries: ReadonlyArray<SkillEntry>) {
   const started = yield* Latch.make()
   let gates: Gates = () => ({ open: false, reason: "starting" })
 
-  const work = Effect.fnUntraced(function*(self: AnyActorRef) {
+  const work = Effect.fnUntraced(function* (self: AnyActorRef) {
     const watching = yield* Effect.scope
     yield* Effect.addFinalizer(() => Effect.sync(() => children.clear()))
     const skills = yield* Scope.fork(watching, "parallel") // They end side by side: each may take its grace.
-    const start = (name: string) => startSkill(name, skills, watching, (crash) => supervisor.actor.send({ type: "skill.crashed", ...crash }))
+    const start = (name: string) =>
+      startSkill(name, skills, watching, (crash) => supervisor.actor.send({ type: "skill.crashed", ...crash }))
     const supervisor = yield* runMachine(
       plug(supervisorMachine, {
         startAll: fromEffect(() => Effect.andThen(Effect.forEach(known.keys(), start, { discard: true }), Effect.asVoid(started.open))),
         restart: fromEffect(({ input }: { input: Crash }) => start(input.skill)),
         quarantine: fromEffect(({ input }: { input: Crash }) =>
-          store.append({ type: "skill.quarantined", skill: input.skill, why: `its actor keeps crashing: ${input.reason}` }))
+          store.append({ type: "skill.quarantined", skill: input.skill, why: `its actor keeps crashing: ${input.reason}` })
+        )
       }),
       { input: undefined, inspect: under(inspector, self) }
     )
@@ -102,8 +107,11 @@ const make = Effect.fnUntraced(function*(entries: ReadonlyArray<SkillEntry>) {
   })
   let shownUnder: AnyActorRef | undefined
 
-  const startSkill = Effect.fnUntraced(function*(
-    name: string, skills: Scope.Scope, watching: Scope.Scope, crashed: (crash: Crash) => void
+  const startSkill = Effect.fnUntraced(function* (
+    name: string,
+    skills: Scope.Scope,
+    watching: Scope.Scope,
+    crashed: (crash: Crash) => void
   ) {
     const entry = known.get(name)
     if (entry === undefined || store.ledger.skills.get(name)?.quarantined !== undefined) return
@@ -116,7 +124,7 @@ const make = Effect.fnUntraced(function*(entries: ReadonlyArray<SkillEntry>) {
       runMachine(machine, { id: name, input: { name, unsettled, gate }, inspect: under(inspector, shownUnder) })
     ).pipe(Scope.provide(scope), Effect.provideContext(hands))
     children.set(name, { entry, actor: running.actor, byHand: Semaphore.makeUnsafe(1), gate })
-    const watch = Effect.gen(function*() {
+    const watch = Effect.gen(function* () {
       const exit = yield* Effect.exit(running.awaitDone)
       children.delete(name)
       // Before the crash is told: what its last attempt left must have ended when the next one begins.
@@ -140,12 +148,15 @@ const make = Effect.fnUntraced(function*(entries: ReadonlyArray<SkillEntry>) {
 
   // One after the other: the answer to one depends on what the one before has put on record. And in a fiber of its own:
   // who asked may stop waiting, and a claim that is on record must still reach the actor.
-  const trigger = Effect.fn("Supervisor.trigger")(function*(skill: string, key?: string) {
+  const trigger = Effect.fn("Supervisor.trigger")(function* (skill: string, key?: string) {
     if (!known.has(skill)) return yield* unknownSkill(skill, known.keys())
     const child = children.get(skill)
     if (child === undefined) {
       return yield* new Refused({
-        code: "SKILL_ASIDE", where: skill, got: store.ledger.skills.get(skill)?.quarantined ?? "no actor at the moment", want: "a skill at work",
+        code: "SKILL_ASIDE",
+        where: skill,
+        got: store.ledger.skills.get(skill)?.quarantined ?? "no actor at the moment",
+        want: "a skill at work",
         fix: "`holdfast status` says how it stands"
       })
     }
@@ -153,29 +164,40 @@ const make = Effect.fnUntraced(function*(entries: ReadonlyArray<SkillEntry>) {
     return yield* Effect.flatMap(Effect.forkDetach(child.byHand.withPermit(claimByHand(child, key))), Fiber.join)
   })
 
-  const claimByHand = Effect.fnUntraced(function*(child: Child, key: string | undefined) {
+  const claimByHand = Effect.fnUntraced(function* (child: Child, key: string | undefined) {
     const { definition } = child.entry
     const skill = definition.name
     if (key !== undefined && !nameRule.test(key)) {
       return yield* new Refused({
-        code: "TRIGGER_KEY", where: "trigger key", got: shown(key), want: "lower case letters, digits and inner dashes, at most 64", fix: "choose another key"
+        code: "TRIGGER_KEY",
+        where: "trigger key",
+        got: shown(key),
+        want: "lower case letters, digits and inner dashes, at most 64",
+        fix: "choose another key"
       })
     }
     const slotAtMs = yield* Clock.currentTimeMillis
     const manual = key ?? String(store.ledger.fence + 1)
-    const earlier = key === undefined
-      ? undefined
-      : store.ledger.runs.keys().find((run) => run.startsWith(`${skill}@`) && run.endsWith(`+manual-${key}`))
+    const earlier =
+      key === undefined ? undefined : store.ledger.runs.keys().find((run) => run.startsWith(`${skill}@`) && run.endsWith(`+manual-${key}`))
     if (earlier !== undefined) return earlier
     if (!child.gate.open) {
       return yield* new Refused({
-        code: "SKILL_HELD", where: skill, got: child.gate.reason, want: "a mode in which it fires", fix: "wait until what it needs is back; `holdfast status` says"
+        code: "SKILL_HELD",
+        where: skill,
+        got: child.gate.reason,
+        want: "a mode in which it fires",
+        fix: "wait until what it needs is back; `holdfast status` says"
       })
     }
     const busyWith = child.actor.getSnapshot().context.runs[0]?.run
     if (busyWith !== undefined) {
       return yield* new Refused({
-        code: "RUN_OVERLAP", where: skill, got: `${busyWith} is under way`, want: "no run under way (overlap: skip)", fix: "wait until it has settled"
+        code: "RUN_OVERLAP",
+        where: skill,
+        got: `${busyWith} is under way`,
+        want: "no run under way (overlap: skip)",
+        fix: "wait until it has settled"
       })
     }
     const run = runId({ skill, slotAtMs, manual })
@@ -193,7 +215,14 @@ const make = Effect.fnUntraced(function*(entries: ReadonlyArray<SkillEntry>) {
       const held = snapshot?.matches({ slots: "held" }) === true && !snapshot.context.gate.open ? snapshot.context.gate.reason : undefined
       return {
         name,
-        state: quarantined !== undefined ? "quarantined" : snapshot?.matches({ work: "executing" }) === true ? "executing" : held !== undefined ? "held" : "waiting",
+        state:
+          quarantined !== undefined
+            ? "quarantined"
+            : snapshot?.matches({ work: "executing" }) === true
+              ? "executing"
+              : held !== undefined
+                ? "held"
+                : "waiting",
         reason: quarantined ?? held,
         run: snapshot?.context.runs[0]?.run,
         nextDueAtMs: due.get(name)
@@ -201,13 +230,23 @@ const make = Effect.fnUntraced(function*(entries: ReadonlyArray<SkillEntry>) {
     })
   })
 
-  return Supervisor.of({ work, started: Effect.asVoid(started.await), setGates, trigger, skills, actor: (skill) => children.get(skill)?.actor })
+  return Supervisor.of({
+    work,
+    started: Effect.asVoid(started.await),
+    setGates,
+    trigger,
+    skills,
+    actor: (skill) => children.get(skill)?.actor
+  })
 })
 
 const unknownSkill = (given: string, known: Iterable<string>) => {
   const near = nearest(given, known)
   return new Refused({
-    code: "SKILL_UNKNOWN", where: "skill", got: shown(given), want: "the name of a loaded skill",
+    code: "SKILL_UNKNOWN",
+    where: "skill",
+    got: shown(given),
+    want: "the name of a loaded skill",
     fix: near === undefined ? "`holdfast status` lists them" : `did you mean ${near}?`
   })
 }

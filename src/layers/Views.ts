@@ -17,14 +17,19 @@ import { statusLine } from "../domain/Status.ts"
 import { Disk } from "./Disk.ts"
 
 /** Replaces a file whole: readers see the old one or the new one, never a part. `modifiedAtMs` becomes its modification time. */
-export const replace = Effect.fnUntraced(function*(
-  path: string, text: string, modifiedAtMs?: number
+export const replace = Effect.fnUntraced(function* (
+  path: string,
+  text: string,
+  modifiedAtMs?: number
 ): Effect.fn.Return<void, DiskError, Disk> {
   const disk = yield* Disk
   const draft = join(dirname(path), `.draft-${yield* randomName}`)
   const bytes = Buffer.from(text)
   yield* disk.write(draft, bytes).pipe(
-    Effect.catchIf((error) => error.code === "ENOENT", () => Effect.andThen(disk.makeDir(dirname(path)), disk.write(draft, bytes))),
+    Effect.catchIf(
+      (error) => error.code === "ENOENT",
+      () => Effect.andThen(disk.makeDir(dirname(path)), disk.write(draft, bytes))
+    ),
     Effect.andThen(modifiedAtMs === undefined ? Effect.void : disk.touch(draft, modifiedAtMs)),
     Effect.andThen(disk.rename(draft, path)),
     Effect.tapError(() => Effect.ignore(disk.remove(draft))),
@@ -33,7 +38,7 @@ export const replace = Effect.fnUntraced(function*(
 })
 
 /** Removes the drafts that a crash left in these folders. */
-export const sweep = Effect.fnUntraced(function*(folders: ReadonlyArray<string>) {
+export const sweep = Effect.fnUntraced(function* (folders: ReadonlyArray<string>) {
   const disk = yield* Disk
   for (const folder of folders) {
     const drafts = (yield* Effect.orElseSucceed(disk.list(folder), () => [])).filter((name) => draftRule.test(name))
@@ -53,21 +58,25 @@ export interface StatusFiles {
  * the start are made anew. One fiber writes; of several changes of one skill it sees the last. A file that cannot be
  * written is logged and tried again with the skill's next change and at the next start.
  */
-export const statusFiles = Effect.fnUntraced(function*(
-  folder: string, ledger: Ledger
+export const statusFiles = Effect.fnUntraced(function* (
+  folder: string,
+  ledger: Ledger
 ): Effect.fn.Return<StatusFiles, never, Disk | Scope.Scope> {
   const disk = yield* Disk
   const work = Latch.makeUnsafe(false)
   let changed = new Set<string>()
   let waiting: Array<Deferred.Deferred<void>> = []
 
-  const write = Effect.fnUntraced(function*(skill: string) {
-    const record = ledger.skills.get(skill)
-    const line = record && statusLine(record)
-    if (line !== undefined) yield* replace(join(folder, `${skill}.txt`), line, record?.last?.settled?.atMs)
-  }, (effect, skill) => logged(effect, `${skill}.txt`))
+  const write = Effect.fnUntraced(
+    function* (skill: string) {
+      const record = ledger.skills.get(skill)
+      const line = record && statusLine(record)
+      if (line !== undefined) yield* replace(join(folder, `${skill}.txt`), line, record?.last?.settled?.atMs)
+    },
+    (effect, skill) => logged(effect, `${skill}.txt`)
+  )
 
-  const pass = Effect.gen(function*() {
+  const pass = Effect.gen(function* () {
     yield* work.await
     work.closeUnsafe()
     const [skills, served] = [changed, waiting]
@@ -82,8 +91,11 @@ export const statusFiles = Effect.fnUntraced(function*(
     if (line === undefined) continue
     const path = join(folder, `${record.name}.txt`)
     const [text, stat] = [yield* Effect.result(disk.read(path)), yield* Effect.result(disk.stat(path))]
-    const same = Result.isSuccess(text) && Buffer.from(text.success).toString("utf8") === line
-      && Result.isSuccess(stat) && stat.success?.modifiedAtMs === record.last?.settled?.atMs
+    const same =
+      Result.isSuccess(text) &&
+      Buffer.from(text.success).toString("utf8") === line &&
+      Result.isSuccess(stat) &&
+      stat.success?.modifiedAtMs === record.last?.settled?.atMs
     if (!same) yield* write(record.name)
   }
   yield* Effect.forkScoped(Effect.forever(pass))
@@ -107,11 +119,11 @@ export const statusFiles = Effect.fnUntraced(function*(
 /** A view that cannot be written is no failure of anybody's work: the journal has the fact. */
 export const logged = <R>(replacing: Effect.Effect<void, DiskError, R>, view: string): Effect.Effect<void, never, R> =>
   Effect.catch(replacing, ({ code, operation }) =>
-    Effect.logWarning("A view could not be written and keeps its old text", { view, code, operation }))
+    Effect.logWarning("A view could not be written and keeps its old text", { view, code, operation })
+  )
 
 const draftRule = /^\.draft-[0-9a-f]{16}$/
 
-const randomName = Effect.map(
-  Effect.all([Random.nextIntBetween(0, 0xffff_ffff), Random.nextIntBetween(0, 0xffff_ffff)]),
-  (halves) => halves.map((half) => half.toString(16).padStart(8, "0")).join("")
+const randomName = Effect.map(Effect.all([Random.nextIntBetween(0, 0xffff_ffff), Random.nextIntBetween(0, 0xffff_ffff)]), (halves) =>
+  halves.map((half) => half.toString(16).padStart(8, "0")).join("")
 )

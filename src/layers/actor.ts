@@ -15,8 +15,19 @@ import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import {
-  type Actor, type ActorLogic, type ActorOptions, type ActorSystem, type AnyActorRef, type AnyEventObject, type AnyStateMachine,
-  createActor, type EventObject, fromCallback, type InputFrom, type OutputFrom, type Snapshot
+  type Actor,
+  type ActorLogic,
+  type ActorOptions,
+  type ActorSystem,
+  type AnyActorRef,
+  type AnyEventObject,
+  type AnyStateMachine,
+  createActor,
+  type EventObject,
+  fromCallback,
+  type InputFrom,
+  type OutputFrom,
+  type Snapshot
 } from "xstate"
 import { actorClock } from "./clock.ts"
 
@@ -86,10 +97,14 @@ export const fromEffect = <A, E, R, I = void>(
     const sendBack = (event: AnyEventObject) => {
       if (body.live && host.open) parent?.send(event)
     }
-    body.fiber = fork(host, Effect.yieldNow.pipe( // Never completes inside the step of the parent that started it.
-      Effect.andThen(Effect.suspend(() => work({ input: snapshot.input as I, id, sendBack, live: () => body.live, self }))),
-      Effect.scoped
-    ))
+    body.fiber = fork(
+      host,
+      Effect.yieldNow.pipe(
+        // Never completes inside the step of the parent that started it.
+        Effect.andThen(Effect.suspend(() => work({ input: snapshot.input as I, id, sendBack, live: () => body.live, self }))),
+        Effect.scoped
+      )
+    )
     body.fiber.addObserver((exit) => {
       body.fiber = undefined
       if (body.live && host.open) self.send({ type: "effect.exit", exit } as never)
@@ -129,19 +144,19 @@ export const fromStream = <A extends EventObject, E, R, I = void>(
 /** An actor that only listens, without a fiber: for what may be there in thousands. `listen` returns how to stop. */
 export const fromListener = <I = void>(
   listen: (args: Pick<ActorArgs<I>, "input" | "sendBack">) => () => void
-): EffectLogic<void, never, I, never> =>
-  fromCallback<EventObject, I & {}>(({ input, sendBack }) => listen({ input, sendBack })) as never
+): EffectLogic<void, never, I, never> => fromCallback<EventObject, I & {}>(({ input, sendBack }) => listen({ input, sendBack })) as never
 
 /** A machine with its ports plugged, and what they need. */
 export type Plugged<M extends AnyStateMachine, R> = M & Needs<R>
 
 /** Plugs logic into the ports of a machine; what the logic needs, the machine then needs, nested machines included. */
 export const plug = <M extends AnyStateMachine, const P extends Parameters<M["provide"]>[0]["actors"]>(
-  machine: M, ports: P
+  machine: M,
+  ports: P
 ): Plugged<M, RequirementsOf<NonNullable<P>[keyof NonNullable<P>]>> => machine.provide({ actors: ports as {} }) as never
 
 /** The services that some logic, or a plugged machine, needs. */
-export type RequirementsOf<L> = L extends Needs<infer R> ? unknown extends R ? never : R : never
+export type RequirementsOf<L> = L extends Needs<infer R> ? (unknown extends R ? never : R) : never
 
 /** A started root actor. */
 export interface Running<L extends AnyStateMachine> {
@@ -155,29 +170,37 @@ export interface Running<L extends AnyStateMachine> {
  * each of its fibers has ended.
  */
 export const runMachine = <L extends AnyStateMachine>(
-  machine: L, options: { readonly input: InputFrom<L>; readonly id?: string; readonly inspect?: ActorOptions<L>["inspect"] }
-): Effect.Effect<Running<L>, never, RequirementsOf<L> | Scope.Scope> => Effect.gen(function*() {
-  const services = yield* Effect.context<never>() // All that are at hand: the type says which must be.
-  const host: Host = { services, fibers: yield* FiberSet.make<unknown, unknown>(), open: true }
-  const done = Deferred.makeUnsafe<OutputFrom<L>, unknown>()
-  const actor = yield* Effect.acquireRelease(
-    Effect.sync(() => {
-      const clock = actorClock((timer) => fork(host, timer))
-      const root = createActor(machine as AnyStateMachine, { ...options, clock } as ActorOptions<AnyStateMachine>)
-      hosts.set(root.system, host)
-      root.subscribe({ // Without an error observer XState throws into the void.
-        error: (error) => { Deferred.doneUnsafe(done, Exit.fail(error)) },
-        complete: () => { Deferred.doneUnsafe(done, Exit.succeed(root.getSnapshot().output)) }
-      })
-      return root.start() as unknown as Actor<L>
-    }),
-    (root) => Effect.sync(() => {
-      root.stop()
-      host.open = false
-    }) // The FiberSet was acquired before, so it is closed, and its fibers awaited, after this.
-  )
-  return { actor, awaitDone: Deferred.await(done) }
-})
+  machine: L,
+  options: { readonly input: InputFrom<L>; readonly id?: string; readonly inspect?: ActorOptions<L>["inspect"] }
+): Effect.Effect<Running<L>, never, RequirementsOf<L> | Scope.Scope> =>
+  Effect.gen(function* () {
+    const services = yield* Effect.context<never>() // All that are at hand: the type says which must be.
+    const host: Host = { services, fibers: yield* FiberSet.make<unknown, unknown>(), open: true }
+    const done = Deferred.makeUnsafe<OutputFrom<L>, unknown>()
+    const actor = yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        const clock = actorClock((timer) => fork(host, timer))
+        const root = createActor(machine as AnyStateMachine, { ...options, clock } as ActorOptions<AnyStateMachine>)
+        hosts.set(root.system, host)
+        root.subscribe({
+          // Without an error observer XState throws into the void.
+          error: (error) => {
+            Deferred.doneUnsafe(done, Exit.fail(error))
+          },
+          complete: () => {
+            Deferred.doneUnsafe(done, Exit.succeed(root.getSnapshot().output))
+          }
+        })
+        return root.start() as unknown as Actor<L>
+      }),
+      (root) =>
+        Effect.sync(() => {
+          root.stop()
+          host.open = false
+        }) // The FiberSet was acquired before, so it is closed, and its fibers awaited, after this.
+    )
+    return { actor, awaitDone: Deferred.await(done) }
+  })
 
 interface Host {
   readonly services: Context.Context<never>

@@ -8,14 +8,14 @@ import type { LostReason } from "./session.ts"
 export type Probe =
   | { readonly _tag: "Ready" }
   | {
-    readonly _tag: "Failing"
-    readonly reason: LostReason
-    /** For people; never holds a secret. */
-    readonly detail: string
-    /** A number from 0 to 1, drawn where chance may be drawn. */
-    readonly chance: number
-    readonly distance: Distance
-  }
+      readonly _tag: "Failing"
+      readonly reason: LostReason
+      /** For people; never holds a secret. */
+      readonly detail: string
+      /** A number from 0 to 1, drawn where chance may be drawn. */
+      readonly chance: number
+      readonly distance: Distance
+    }
 type Failing = Extract<Probe, { readonly _tag: "Failing" }>
 
 /** The session has come or gone: what was last found here may no longer hold, so it is asked for at once. */

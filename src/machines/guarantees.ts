@@ -32,10 +32,18 @@ export const guarantees = {
   "degraded.partitioned": { means: "session and gateway down", local: "fires", session: "held", gateway: "held", results: "queued" },
   "degraded.sessionLost": { means: "WebSocket down, HTTP up", local: "fires", session: "held", gateway: "fires", results: "queued" },
   "degraded.gatewayLost": {
-    means: "WebSocket up, HTTP failing", local: "fires", session: "fires", gateway: "held", results: "delivered by the session"
+    means: "WebSocket up, HTTP failing",
+    local: "fires",
+    session: "fires",
+    gateway: "held",
+    results: "delivered by the session"
   },
   resyncing: {
-    means: "both up again", local: "fires", session: "fires", gateway: "fires", results: "being delivered in order, at a bounded rate"
+    means: "both up again",
+    local: "fires",
+    session: "fires",
+    gateway: "fires",
+    results: "being delivered in order, at a bounded rate"
   },
   connected: { means: "session and gateway up", local: "fires", session: "fires", gateway: "fires", results: "delivered" }
 } as const satisfies Record<string, Guarantee>

@@ -64,14 +64,21 @@ export const outboxMachine = setup({
     isPostponed: (_, result: Delivery | Verification) => result._tag === "Postponed"
   },
   actions: {
-    greet: assign(({ event }) => event.type === "session.up" ? { bootId: event.bootId, absent: undefined } : {}),
+    greet: assign(({ event }) => (event.type === "session.up" ? { bootId: event.bootId, absent: undefined } : {})),
     part: assign({ bootId: undefined }),
     question: assign((_, delivery: Delivery) => ({
-      absent: undefined, questioned: delivery._tag === "Ambiguous" ? delivery.run : undefined
+      absent: undefined,
+      questioned: delivery._tag === "Ambiguous" ? delivery.run : undefined
     })),
-    postpone: assign((_, result: Delivery | Verification) => result._tag !== "Postponed" ? {} : {
-      delayMs: result.delayMs, reason: result.reason, absent: "absent" in result && result.absent ? result.run : undefined
-    }),
+    postpone: assign((_, result: Delivery | Verification) =>
+      result._tag !== "Postponed"
+        ? {}
+        : {
+            delayMs: result.delayMs,
+            reason: result.reason,
+            absent: "absent" in result && result.absent ? result.run : undefined
+          }
+    ),
     conclude: assign((_, result: Verification) => ({ absent: result._tag === "Absent" ? result.run : undefined })),
     proceed: assign({ absent: undefined, reason: undefined }),
     reportCaughtUp: sendParent({ type: "outbox.caughtUp" } satisfies OutboxReport)

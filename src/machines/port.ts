@@ -3,7 +3,11 @@ import type { ActorLogic, EventObject, Snapshot } from "xstate"
 
 /** What may be plugged into a port: an actor that takes `Input` and is done with `Output`. `fromEffect` makes them. */
 export type Port<Output, Input = void> = ActorLogic<
-  Snapshot<Output> & { readonly input: Input | undefined }, { readonly type: "effect.interrupt" }, Input, any, EventObject
+  Snapshot<Output> & { readonly input: Input | undefined },
+  { readonly type: "effect.interrupt" },
+  Input,
+  any,
+  EventObject
 >
 
 /** A port that nobody has plugged yet. Its name is the one it has in the machine. */

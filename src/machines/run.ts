@@ -47,7 +47,9 @@ export const runMachine = setup({
     /** Journals the attempt, does the work, and says how it ended. */
     attempt: port<AttemptEnd, { readonly run: string; readonly attempt: number }>("attempt"),
     /** Journals a failed attempt and when the next one is due. */
-    recordFailure: port<void, { readonly run: string; readonly attempt: number; readonly reason: string; readonly backoffMs: number }>("recordFailure"),
+    recordFailure: port<void, { readonly run: string; readonly attempt: number; readonly reason: string; readonly backoffMs: number }>(
+      "recordFailure"
+    ),
     /** The commit point. */
     settle: port<void, { readonly run: string; readonly settlement: Settlement }>("settle")
   },
@@ -70,7 +72,7 @@ export const runMachine = setup({
     planRetry: assign({
       backoffMs: ({ context }) => backoffAfter(context, true) ?? 0,
       failedAttempts: ({ context }) => context.failedAttempts + 1,
-      failure: (_, end: AttemptEnd) => end._tag === "Failed" ? end.reason : ""
+      failure: (_, end: AttemptEnd) => (end._tag === "Failed" ? end.reason : "")
     }),
     keepInterruption: assign({ settlement: ({ context }) => ended("interrupted", context.interrupted ?? "") }),
     keepCancellation: assign({ settlement: (_, by: string) => ended("cancelled", `cancelled by ${by}`) })
@@ -81,7 +83,10 @@ export const runMachine = setup({
 }).createMachine({
   id: "run",
   context: ({ input }) => ({
-    ...input, backoffMs: input.retryInMs ?? 0, failure: "", settlement: ended("interrupted", "")
+    ...input,
+    backoffMs: input.retryInMs ?? 0,
+    failure: "",
+    settlement: ended("interrupted", "")
   }),
   output: ({ context }) => context.settlement,
   initial: "claimed",
@@ -101,9 +106,17 @@ export const runMachine = setup({
         src: "attempt",
         input: ({ context }) => ({ run: context.run, attempt: context.attempts }),
         onDone: [
-          { guard: { type: "succeeded", params: ({ event }) => event.output }, target: "settling", actions: { type: "keepSuccess", params: ({ event }) => event.output } },
+          {
+            guard: { type: "succeeded", params: ({ event }) => event.output },
+            target: "settling",
+            actions: { type: "keepSuccess", params: ({ event }) => event.output }
+          },
           { guard: "wasCancelled", target: "settling" },
-          { guard: { type: "mayRetry", params: ({ event }) => event.output }, target: "recording", actions: { type: "planRetry", params: ({ event }) => event.output } },
+          {
+            guard: { type: "mayRetry", params: ({ event }) => event.output },
+            target: "recording",
+            actions: { type: "planRetry", params: ({ event }) => event.output }
+          },
           { target: "settling", actions: { type: "keepFailure", params: ({ event }) => event.output } }
         ],
         onError: [

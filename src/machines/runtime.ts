@@ -105,7 +105,9 @@ export const runtimeMachine = setup({
     ...input,
     session: input.linked ? "closed" : "notConfigured",
     gateway: input.linked ? "closed" : "notConfigured",
-    bootId: undefined, storage: undefined, end: { mode: "stopped", reason: "asked to" }
+    bootId: undefined,
+    storage: undefined,
+    end: { mode: "stopped", reason: "asked to" }
   }),
   output: ({ context }) => context.end,
   initial: "starting",
@@ -140,8 +142,7 @@ export const runtimeMachine = setup({
           initial: "absent",
           states: {
             absent: { always: { guard: "isLinked", target: "running" } },
-            running: { invoke: { id: "session", src: "session", onError: { target: "restarting", actions: "loseSession" } }
-            },
+            running: { invoke: { id: "session", src: "session", onError: { target: "restarting", actions: "loseSession" } } },
             restarting: { after: { restartDelay: "running" } }
           }
         },
@@ -167,7 +168,6 @@ export const runtimeMachine = setup({
             running: {
               invoke: { id: "outbox", src: "outbox", input: ({ context }) => ({ bootId: context.bootId }), onError: "restarting" },
               on: {
-
                 "session.up": { actions: { type: "tellOutboxUp", params: ({ event }) => event.bootId } },
                 "session.lost": { actions: "tellOutboxLost" },
                 "resync.started": { actions: "tellOutboxResync" }

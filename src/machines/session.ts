@@ -6,8 +6,16 @@ import { port } from "./port.ts"
 
 /** Why a part of the link is down. */
 export type LostReason =
-  | "refused" | "reset" | "silent" | "restarting" | "starting"
-  | "unauthorized" | "wrongProtocol" | "notAGateway" | "closed" | "notConfigured"
+  | "refused"
+  | "reset"
+  | "silent"
+  | "restarting"
+  | "starting"
+  | "unauthorized"
+  | "wrongProtocol"
+  | "notAGateway"
+  | "closed"
+  | "notConfigured"
 
 /** How a connection, or the try to make one, came to its end. Ends are values: nothing about them is exceptional. */
 export interface ConnectionEnd {

@@ -45,9 +45,14 @@ export const skillMachine = setup({
     /** Sends back `slot.due` when the next slot is. */
     nextSlot: port<void>("nextSlot"),
     /** Settles every slot owed until now, and claims runs for those that get one. */
-    decide: port<ReadonlyArray<RunInput>, {
-      readonly cause: Cause; readonly heldFor: string | undefined; readonly busyWith: string | undefined
-    }>("decide"),
+    decide: port<
+      ReadonlyArray<RunInput>,
+      {
+        readonly cause: Cause
+        readonly heldFor: string | undefined
+        readonly busyWith: string | undefined
+      }
+    >("decide"),
     run: runMachine
   },
   guards: {
@@ -59,7 +64,7 @@ export const skillMachine = setup({
     closeGate: assign({ gate: (_, reason: string) => ({ open: false, reason }) }),
     noteDue: assign({ cause: "due" }),
     noteReleased: assign({ cause: "released" }),
-    noteHeld: assign({ heldFor: ({ context }) => context.gate.open ? undefined : context.gate.reason }),
+    noteHeld: assign({ heldFor: ({ context }) => (context.gate.open ? undefined : context.gate.reason) }),
     forgetHeld: assign({ heldFor: undefined }),
     addRuns: assign({ runs: ({ context }, runs: ReadonlyArray<RunInput>) => [...context.runs, ...runs] }),
     dropRun: assign({ runs: ({ context }) => context.runs.slice(1) }),
@@ -84,10 +89,7 @@ export const skillMachine = setup({
           tags: "operational",
           invoke: { src: "nextSlot" },
           on: {
-            "slot.due": [
-              { guard: "gateOpen", target: "deciding", actions: "noteDue" },
-              { target: "held" }
-            ]
+            "slot.due": [{ guard: "gateOpen", target: "deciding", actions: "noteDue" }, { target: "held" }]
           }
         },
         /** A slot is due and may not start: it waits, with the reason, and is owed until the gate opens. */

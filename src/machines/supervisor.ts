@@ -43,9 +43,10 @@ export const supervisorMachine = setup({
   actions: {
     countCrash: assign(({ context }, crash: Crash) => ({
       crashed: [...context.crashed, crash],
-      failuresAtMs: new Map(context.failuresAtMs).set(
-        crash.skill, [...recent(context.failuresAtMs.get(crash.skill) ?? [], crash.atMs, skillIntensity), crash.atMs]
-      )
+      failuresAtMs: new Map(context.failuresAtMs).set(crash.skill, [
+        ...recent(context.failuresAtMs.get(crash.skill) ?? [], crash.atMs, skillIntensity),
+        crash.atMs
+      ])
     })),
     dropCrash: assign({ crashed: ({ context }) => context.crashed.slice(1) })
   },
@@ -64,7 +65,10 @@ export const supervisorMachine = setup({
     starting: { invoke: { src: "startAll", onDone: "supervising" } },
     supervising: {
       tags: "operational",
-      always: [{ guard: "tooMany", target: "quarantining" }, { guard: "hasCrash", target: "pausing" }]
+      always: [
+        { guard: "tooMany", target: "quarantining" },
+        { guard: "hasCrash", target: "pausing" }
+      ]
     },
     pausing: { tags: "degraded", after: { restartDelay: "restarting" } },
     restarting: {

@@ -67,7 +67,7 @@ interface Wired {
   greeted: boolean
 }
 
-export const scriptedPeer: Effect.Effect<Peer, never, Scope.Scope> = Effect.gen(function*() {
+export const scriptedPeer: Effect.Effect<Peer, never, Scope.Scope> = Effect.gen(function* () {
   const inbox = yield* Queue.unbounded<{ readonly wired: Wired; readonly frame: string }>()
   const running = yield* Latch.make(true)
   const scope = yield* Effect.scope
@@ -84,20 +84,24 @@ export const scriptedPeer: Effect.Effect<Peer, never, Scope.Scope> = Effect.gen(
   let repliesToLose = 0
   let pageTooLong = Infinity
 
-  const end = (wired: Wired, reason: LineEnd) => Effect.sync(() => {
-    wired.alive = false
-    open.delete(wired)
-    Queue.failCauseUnsafe(wired.toClient, Cause.fail(reason))
-  })
+  const end = (wired: Wired, reason: LineEnd) =>
+    Effect.sync(() => {
+      wired.alive = false
+      open.delete(wired)
+      Queue.failCauseUnsafe(wired.toClient, Cause.fail(reason))
+    })
   const drop = (code: number = Wire.closeCodes.abnormal) =>
     Effect.forEach([...open], (wired) => end(wired, { _tag: "Closed", code, detail: "" }), { discard: true })
-  const tell = (wired: Wired, frame: string) => Effect.sync(() => { if (wired.alive) Queue.offerUnsafe(wired.toClient, frame) })
-  const commit = Effect.fnUntraced(function*(session: string, text: string) {
+  const tell = (wired: Wired, frame: string) =>
+    Effect.sync(() => {
+      if (wired.alive) Queue.offerUnsafe(wired.toClient, frame)
+    })
+  const commit = Effect.fnUntraced(function* (session: string, text: string) {
     transcript.push({ session, text, atMs: yield* Clock.currentTimeMillis })
     yield* Effect.forEach([...open], (wired) => tell(wired, Wire.event("session.message", { sessionKey: session })), { discard: true })
   })
 
-  const inject = Effect.fnUntraced(function*(wired: Wired, id: string, params: Wire.InjectParams) {
+  const inject = Effect.fnUntraced(function* (wired: Wired, id: string, params: Wire.InjectParams) {
     const reader = boot
     yield* Effect.sleep(commitMs)
     yield* running.await
@@ -110,7 +114,7 @@ export const scriptedPeer: Effect.Effect<Peer, never, Scope.Scope> = Effect.gen(
     yield* tell(wired, Wire.reply(id, { ok: true, messageId: `m${transcript.length}` }))
   })
 
-  const answer = Effect.fnUntraced(function*(wired: Wired, { id, method, params }: Wire.Request) {
+  const answer = Effect.fnUntraced(function* (wired: Wired, { id, method, params }: Wire.Request) {
     const refusal = refusals.get(method)?.shift()
     if (refusal !== undefined) return yield* tell(wired, Wire.refusal(id, refusal))
     const key = (params as { readonly sessionKey?: string } | undefined)?.sessionKey
@@ -129,11 +133,14 @@ export const scriptedPeer: Effect.Effect<Peer, never, Scope.Scope> = Effect.gen(
         const page = rows.slice(Math.max(0, rows.length - offset - limit), Math.max(0, rows.length - offset))
         if (page.length >= pageTooLong) return yield* drop(Wire.closeCodes.tooBig)
         const hasMore = rows.length > offset + page.length
-        return yield* tell(wired, Wire.reply(id, {
-          messages: page.map(({ text, atMs }) => ({ role: "assistant", content: [{ type: "text", text }], timestamp: atMs })),
-          hasMore,
-          ...(hasMore ? { nextOffset: offset + page.length } : {})
-        }))
+        return yield* tell(
+          wired,
+          Wire.reply(id, {
+            messages: page.map(({ text, atMs }) => ({ role: "assistant", content: [{ type: "text", text }], timestamp: atMs })),
+            hasMore,
+            ...(hasMore ? { nextOffset: offset + page.length } : {})
+          })
+        )
       }
       default:
         return yield* tell(wired, Wire.reply(id, {}))
@@ -141,12 +148,13 @@ export const scriptedPeer: Effect.Effect<Peer, never, Scope.Scope> = Effect.gen(
   })
 
   const hello = (requested: Wire.ConnectParams) => ({
-    type: "hello-ok", protocol: Wire.protocol,
+    type: "hello-ok",
+    protocol: Wire.protocol,
     server: { version: "scripted", bootId: `boot-${boot}`, connId: `c${ever}` },
     auth: { role: requested.role, scopes: requested.scopes }
   })
 
-  const handle = Effect.fnUntraced(function*(wired: Wired, frame: string) {
+  const handle = Effect.fnUntraced(function* (wired: Wired, frame: string) {
     const request = Result.getOrThrow(Wire.parseFrame(frame))
     if (request.type !== "req") return
     if (!wired.greeted) {
@@ -157,17 +165,26 @@ export const scriptedPeer: Effect.Effect<Peer, never, Scope.Scope> = Effect.gen(
     yield* Effect.forkIn(answer(wired, request), scope) // A commit under way keeps nobody waiting.
   })
 
-  yield* Effect.forkScoped(Effect.forever(Effect.gen(function*() {
-    const { wired, frame } = yield* Queue.take(inbox)
-    yield* running.await
-    yield* handle(wired, frame)
-  })))
+  yield* Effect.forkScoped(
+    Effect.forever(
+      Effect.gen(function* () {
+        const { wired, frame } = yield* Queue.take(inbox)
+        yield* running.await
+        yield* handle(wired, frame)
+      })
+    )
+  )
 
-  const connect = Effect.fnUntraced(function*(): Effect.fn.Return<Line, LineEnd, Scope.Scope> {
+  const connect = Effect.fnUntraced(function* (): Effect.fn.Return<Line, LineEnd, Scope.Scope> {
     if (refusing !== undefined) return yield* Effect.fail<LineEnd>({ _tag: "Failed", reason: refusing, detail: "scripted" })
     yield* running.await
     const wired: Wired = { toClient: yield* Queue.unbounded<string, LineEnd>(), alive: true, greeted: false }
-    yield* Effect.acquireRelease(Effect.sync(() => { open.add(wired) }), () => end(wired, { _tag: "Closed", code: 1000, detail: "hung up" }))
+    yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        open.add(wired)
+      }),
+      () => end(wired, { _tag: "Closed", code: 1000, detail: "hung up" })
+    )
     ever += 1
     yield* tell(wired, Wire.event("connect.challenge", { nonce: `n${ever}`, ts: yield* Clock.currentTimeMillis }))
     return {
@@ -179,24 +196,41 @@ export const scriptedPeer: Effect.Effect<Peer, never, Scope.Scope> = Effect.gen(
 
   return {
     dial: Layer.succeed(Dial, { connect }),
-    transcript, calls, sessions,
+    transcript,
+    calls,
+    sessions,
     lines: () => ({ open: open.size, ever }),
     bootId: () => `boot-${boot}`,
-    commitAfter: (ms) => { commitMs = ms },
-    answerAfter: (ms) => { answerMs = ms },
+    commitAfter: (ms) => {
+      commitMs = ms
+    },
+    answerAfter: (ms) => {
+      answerMs = ms
+    },
     drop,
-    refuse: (reason) => { refusing = reason },
+    refuse: (reason) => {
+      refusing = reason
+    },
     hang: Effect.asVoid(running.close),
     thaw: Effect.asVoid(running.open),
-    reboot: Effect.gen(function*() {
+    reboot: Effect.gen(function* () {
       boot += 1
       yield* Queue.clear(inbox)
       yield* drop(Wire.closeCodes.restart)
       yield* running.open
     }),
-    loseReplies: (n) => { repliesToLose = n },
-    refuseCalls: (method, error, n = 1) => { refusals.set(method, Array.from({ length: n }, () => error)) },
-    dropAtPagesOf: (messages) => { pageTooLong = messages },
+    loseReplies: (n) => {
+      repliesToLose = n
+    },
+    refuseCalls: (method, error, n = 1) => {
+      refusals.set(
+        method,
+        Array.from({ length: n }, () => error)
+      )
+    },
+    dropAtPagesOf: (messages) => {
+      pageTooLong = messages
+    },
     say: commit
   }
 })

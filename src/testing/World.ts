@@ -43,13 +43,19 @@ export interface World {
 export const stateDirectory = "/state"
 
 /** Starts a world; closing the scope ends it as a stop would. */
-export const makeWorld = Effect.fn("World.make")(function*(
-  { skills, link, disk = diskMemory(), hold = false }: WorldOptions
-): Effect.fn.Return<World, SkillInvalid | ScheduleInvalid | StateUnusable | LockHeld | StorageFailed, Scope.Scope> {
+export const makeWorld = Effect.fn("World.make")(function* ({
+  skills,
+  link,
+  disk = diskMemory(),
+  hold = false
+}: WorldOptions): Effect.fn.Return<World, SkillInvalid | ScheduleInvalid | StateUnusable | LockHeld | StorageFailed, Scope.Scope> {
   const entries = yield* Effect.forEach(skills, (skill) => entryOf(skill, () => "UTC", link !== undefined))
   const services = yield* Layer.build(
-    assembled({ state: stateDirectory, hold }, { entries, problems: [] }, link === undefined ? undefined : { layer: link, session: mainSession })
-      .pipe(Layer.provide(Layer.succeed(Disk, disk.disk)))
+    assembled(
+      { state: stateDirectory, hold },
+      { entries, problems: [] },
+      link === undefined ? undefined : { layer: link, session: mainSession }
+    ).pipe(Layer.provide(Layer.succeed(Disk, disk.disk)))
   )
   const [runtime, supervisor, store] = yield* Effect.all([Runtime, Supervisor, StateStore]).pipe(Effect.provideContext(services))
   const pass = (milliseconds: number) => TestClock.adjust(milliseconds)
@@ -65,6 +71,6 @@ export const afterCrash = ({ disk }: Pick<World, "disk">): DiskMemory => {
 }
 
 const journalOf = (disk: DiskMemory): ReadonlyArray<JournalEvent> => {
-  const segments = [...disk.files()].filter(([path]) => path.startsWith(`${stateDirectory}/journal/`)).sort(([a], [b]) => a < b ? -1 : 1)
+  const segments = [...disk.files()].filter(([path]) => path.startsWith(`${stateDirectory}/journal/`)).sort(([a], [b]) => (a < b ? -1 : 1))
   return readJournal(segments.map(([, content]) => content)).events
 }

@@ -20,8 +20,12 @@ const drill = (...argv: ReadonlyArray<string>): Promise<Ended> =>
   new Promise((done) => {
     const child = spawn(process.execPath, [bin, "drill", ...argv], { env: { ...process.env, TMPDIR: temporary } })
     const said = { stdout: "", stderr: "" }
-    child.stdout.on("data", (chunk: Buffer) => { said.stdout += chunk.toString() })
-    child.stderr.on("data", (chunk: Buffer) => { said.stderr += chunk.toString() })
+    child.stdout.on("data", (chunk: Buffer) => {
+      said.stdout += chunk.toString()
+    })
+    child.stderr.on("data", (chunk: Buffer) => {
+      said.stderr += chunk.toString()
+    })
     child.once("close", (code) => done({ code, ...said }))
   })
 
@@ -30,12 +34,14 @@ const reports = new Map<ScenarioName, DrillReport>()
 const ended = new Map<ScenarioName, Ended>()
 beforeAll(async () => {
   const lasting = { "session-loss": "4", partition: "4", restart: "2" } as const
-  await Promise.all(Object.entries(lasting).map(async ([scenario, seconds]) => {
-    const end = await drill(scenario, "--json", "--seconds", seconds)
-    ended.set(scenario as ScenarioName, end)
-    const { drills } = JSON.parse(end.stdout) as { readonly drills: ReadonlyArray<DrillReport> }
-    reports.set(scenario as ScenarioName, drills[0]!)
-  }))
+  await Promise.all(
+    Object.entries(lasting).map(async ([scenario, seconds]) => {
+      const end = await drill(scenario, "--json", "--seconds", seconds)
+      ended.set(scenario as ScenarioName, end)
+      const { drills } = JSON.parse(end.stdout) as { readonly drills: ReadonlyArray<DrillReport> }
+      reports.set(scenario as ScenarioName, drills[0]!)
+    })
+  )
 }, 150_000)
 
 const report = (scenario: ScenarioName): DrillReport => reports.get(scenario)!
@@ -45,7 +51,9 @@ describe.each(all)("the drill %s", (scenario) => {
   it("loses no slot and no result, does nothing twice, and leaves with 0", () => {
     const { ok, trouble, violations, slots, runs, steps, results } = report(scenario)
     expect({ trouble, violations }).toEqual({ trouble: [], violations: [] })
-    expect([slots.lost, slots.doubled, slots.unheld, slots.stalled, runs.unfinished, runs.doubled, steps.repeated]).toEqual([0, 0, 0, 0, 0, 0, 0])
+    expect([slots.lost, slots.doubled, slots.unheld, slots.stalled, runs.unfinished, runs.doubled, steps.repeated]).toEqual([
+      0, 0, 0, 0, 0, 0, 0
+    ])
     expect([results.missing, results.doubled, results.outOfOrder, results.parked]).toEqual([0, 0, 0, 0])
     expect(results.owed).toBeGreaterThan(0)
     expect(results.delivered).toBe(results.owed)
@@ -105,7 +113,13 @@ describe("what each drill shows", () => {
 describe("the command", () => {
   it("prints the scenarios and what was measured, a column a drill", () => {
     const three = all.map(report)
-    expect(promiseTable(three)[2]).toEqual(["network partition", "failed", "failed", "ok", "local skills only; the others wait with a reason"])
+    expect(promiseTable(three)[2]).toEqual([
+      "network partition",
+      "failed",
+      "failed",
+      "ok",
+      "local skills only; the others wait with a reason"
+    ])
     const measured = measuredTable(three)
     expect(measured[0]).toEqual(["measured", ...all])
     expect(measured.find(([name]) => name === "lost")).toEqual(["lost", "0", "0", "0"])
@@ -121,9 +135,12 @@ describe("the command", () => {
 
   it("removes its folder and ends its runtime when it is broken off", async () => {
     const child = spawn(process.execPath, [bin, "drill", "partition"], {
-      env: { ...process.env, TMPDIR: temporary }, stdio: ["ignore", "ignore", "pipe"]
+      env: { ...process.env, TMPDIR: temporary },
+      stdio: ["ignore", "ignore", "pipe"]
     })
-    const code = new Promise((done) => { child.once("close", done) })
+    const code = new Promise((done) => {
+      child.once("close", done)
+    })
     const folder = () => readdirSync(temporary).find((name) => name.startsWith("holdfast-drill-partition-"))
     while (folder() === undefined || !existsSync(join(temporary, folder()!, "state", "status.json"))) {
       expect(child.exitCode).toBeNull()

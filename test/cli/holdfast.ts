@@ -6,7 +6,6 @@ import { join } from "node:path"
 import { onTestFinished } from "vitest"
 import { bin } from "../built.ts"
 
-
 export interface World {
   /** Home and working directory, empty at first. */
   readonly home: string

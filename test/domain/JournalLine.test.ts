@@ -3,7 +3,14 @@ import * as fc from "fast-check"
 import { claimIn, declaredFormat, decodeLine, encodeLine, parseHeader } from "../../src/domain/JournalLine.ts"
 
 const head = { seq: 18, epoch: 2, proven: 16, more: 0 }
-const json = JSON.stringify({ type: "skill.paused", v: 1, atMs: 5, skill: "daily-memory", by: "operator", why: "holidays, née Ünïcode \u2028 \ud83d\ude00" })
+const json = JSON.stringify({
+  type: "skill.paused",
+  v: 1,
+  atMs: 5,
+  skill: "daily-memory",
+  by: "operator",
+  why: "holidays, née Ünïcode \u2028 \ud83d\ude00"
+})
 const bytesOf = (text: string) => Buffer.from(text)
 const decode = (bytes: Buffer, previous: number, seq?: number) => decodeLine(bytes, 0, bytes.length - 1, previous, seq)
 
@@ -20,11 +27,21 @@ describe("a line of the journal", () => {
 
   it("comes back as it was written, for any text and any numbers", () => {
     const number = fc.nat({ max: Number.MAX_SAFE_INTEGER })
-    fc.assert(fc.property(number, number, number, fc.nat(), fc.string({ unit: "binary" }), fc.nat(0xffff_ffff), (seq, epoch, proven, more, text, previous) => {
-      const written = encodeLine({ seq, epoch, proven, more }, JSON.stringify({ text }), previous)
-      const read = decode(bytesOf(written.text), previous, seq)
-      assert.deepStrictEqual(read, { _tag: "Line", seq, epoch, proven, more, crc: written.crc, json: JSON.stringify({ text }) })
-    }))
+    fc.assert(
+      fc.property(
+        number,
+        number,
+        number,
+        fc.nat(),
+        fc.string({ unit: "binary" }),
+        fc.nat(0xffff_ffff),
+        (seq, epoch, proven, more, text, previous) => {
+          const written = encodeLine({ seq, epoch, proven, more }, JSON.stringify({ text }), previous)
+          const read = decode(bytesOf(written.text), previous, seq)
+          assert.deepStrictEqual(read, { _tag: "Line", seq, epoch, proven, more, crc: written.crc, json: JSON.stringify({ text }) })
+        }
+      )
+    )
   })
 
   it("is damaged by any other byte at any place", () => {
@@ -62,7 +79,10 @@ describe("a line of the journal", () => {
   })
 
   it("tells it behind a line feed that became any other byte, a digit among them", () => {
-    const joined = Buffer.concat([bytesOf(encodeLine(head, json, 7).text), bytesOf(encodeLine({ ...head, seq: 19, proven: 18 }, json, 8).text)])
+    const joined = Buffer.concat([
+      bytesOf(encodeLine(head, json, 7).text),
+      bytesOf(encodeLine({ ...head, seq: 19, proven: 18 }, json, 8).text)
+    ])
     for (let byte = 0; byte < 256; byte++) {
       joined[joined.indexOf("}\n") + 1] = byte
       assert.strictEqual(claimIn(joined, 0, joined.length - 1, false), 18, String(byte))

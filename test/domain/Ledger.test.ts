@@ -3,49 +3,100 @@ import { Schema } from "effect"
 import { JournalEvent } from "../../src/domain/JournalEvent.ts"
 import { fold, Ledger, runsRemembered } from "../../src/domain/Ledger.ts"
 
-type Given = JournalEvent extends infer E ? E extends JournalEvent ? Omit<E, "v" | "atMs"> & { atMs?: number } : never : never
-const at = (events: ReadonlyArray<Given>): ReadonlyArray<JournalEvent> => 
-  events.map((event, i) => ({ v: 1, atMs: i + 1, ...event }))
+type Given = JournalEvent extends infer E ? (E extends JournalEvent ? Omit<E, "v" | "atMs"> & { atMs?: number } : never) : never
+const at = (events: ReadonlyArray<Given>): ReadonlyArray<JournalEvent> => events.map((event, i) => ({ v: 1, atMs: i + 1, ...event }))
 const after = (...events: ReadonlyArray<Given>): Ledger => fold(at(events))
 
-const adopted = (from = 0, skill = "a"): Given => ({ type: "skill.adopted", skill, digest: "d", schedule: { _tag: "Every", everyMs: 1_000, anchorMs: 0 }, from })
-const claimed = (run: string, slot = 1_000, fence = 1): Given => ({ type: "run.claimed", run, skill: "a", slot, fence, digest: "d", missed: 0 })
-const settled = (run: string, outcome: "success" | "failed" = "success", report: { session: string; text: string } | null = null): Given =>
-  ({ type: "run.settled", run, outcome, reason: "", startedAtMs: null, durationMs: 1, fields: {}, report })
+const adopted = (from = 0, skill = "a"): Given => ({
+  type: "skill.adopted",
+  skill,
+  digest: "d",
+  schedule: { _tag: "Every", everyMs: 1_000, anchorMs: 0 },
+  from
+})
+const claimed = (run: string, slot = 1_000, fence = 1): Given => ({
+  type: "run.claimed",
+  run,
+  skill: "a",
+  slot,
+  fence,
+  digest: "d",
+  missed: 0
+})
+const settled = (
+  run: string,
+  outcome: "success" | "failed" = "success",
+  report: { session: string; text: string } | null = null
+): Given => ({ type: "run.settled", run, outcome, reason: "", startedAtMs: null, durationMs: 1, fields: {}, report })
 
 describe("the ledger", () => {
   it("is the same for the same journal, whether folded live or read back from its JSON", () => {
-    const events = at([adopted(), claimed("r"), { type: "attempt.started", run: "r", attempt: 1 }, { type: "step.started", run: "r", attempt: 1, step: "s" },
-      { type: "step.finished", run: "r", attempt: 1, step: "s", result: { posts: [1, null] } }])
+    const events = at([
+      adopted(),
+      claimed("r"),
+      { type: "attempt.started", run: "r", attempt: 1 },
+      { type: "step.started", run: "r", attempt: 1, step: "s" },
+      { type: "step.finished", run: "r", attempt: 1, step: "s", result: { posts: [1, null] } }
+    ])
     const read = events.map((event) => Schema.decodeUnknownSync(JournalEvent)(JSON.parse(JSON.stringify(event))))
     assert.deepStrictEqual(fold(read), fold(events))
   })
 
   it("takes a run from claim over attempts to its outcome", () => {
-    const events = at([adopted(), claimed("r"), { type: "attempt.started", run: "r", attempt: 1 },
+    const events = at([
+      adopted(),
+      claimed("r"),
+      { type: "attempt.started", run: "r", attempt: 1 },
       { type: "attempt.spawned", run: "r", attempt: 1, pid: 7, startTime: "8", bootId: "9" },
       { type: "attempt.failed", run: "r", attempt: 1, reason: "exit 1", retryAtMs: 99 },
-      { type: "attempt.started", run: "r", attempt: 2 }, settled("r")])
+      { type: "attempt.started", run: "r", attempt: 2 },
+      settled("r")
+    ])
     const phases = events.map((_, i) => {
       const run = fold(events.slice(0, i + 1)).runs.get("r")
       return run && [run.phase, run.attempts, run.failedAttempts, run.retryAtMs, run.process?.pid]
     })
-    assert.deepStrictEqual(phases, [undefined, ["claimed", 0, 0, undefined, undefined], ["executing", 1, 0, undefined, undefined],
-      ["executing", 1, 0, undefined, 7], ["retryable", 1, 1, 99, undefined], ["executing", 2, 1, undefined, undefined], ["settled", 2, 1, undefined, undefined]])
+    assert.deepStrictEqual(phases, [
+      undefined,
+      ["claimed", 0, 0, undefined, undefined],
+      ["executing", 1, 0, undefined, undefined],
+      ["executing", 1, 0, undefined, 7],
+      ["retryable", 1, 1, 99, undefined],
+      ["executing", 2, 1, undefined, undefined],
+      ["settled", 2, 1, undefined, undefined]
+    ])
   })
 
   it("takes a settled run for settled: nothing that comes later changes it", () => {
     const before = after(adopted(), claimed("r"), settled("r"))
-    const later = after(adopted(), claimed("r"), settled("r"), claimed("r", 1_000, 1), { type: "attempt.started", run: "r", attempt: 9 }, settled("r", "failed"))
+    const later = after(
+      adopted(),
+      claimed("r"),
+      settled("r"),
+      claimed("r", 1_000, 1),
+      { type: "attempt.started", run: "r", attempt: 9 },
+      settled("r", "failed")
+    )
     assert.deepStrictEqual(later.runs.get("r"), before.runs.get("r"))
     assert.strictEqual(later.skills.get("a")?.failures, 0)
     assert.strictEqual(later.slots.run, 1)
   })
 
   it("replays the result of a finished step and knows one that only started", () => {
-    const { steps } = after(adopted(), claimed("r"), { type: "step.started", run: "r", attempt: 1, step: "one" },
-      { type: "step.finished", run: "r", attempt: 1, step: "one", result: 4 }, { type: "step.started", run: "r", attempt: 1, step: "two" }).runs.get("r")!
-    assert.deepStrictEqual([...steps], [["one", { result: 4 }], ["two", "started"]])
+    const { steps } = after(
+      adopted(),
+      claimed("r"),
+      { type: "step.started", run: "r", attempt: 1, step: "one" },
+      { type: "step.finished", run: "r", attempt: 1, step: "one", result: 4 },
+      { type: "step.started", run: "r", attempt: 1, step: "two" }
+    ).runs.get("r")!
+    assert.deepStrictEqual(
+      [...steps],
+      [
+        ["one", { result: 4 }],
+        ["two", "started"]
+      ]
+    )
   })
 
   it("owes nothing from before an adoption, and nothing again that was settled", () => {
@@ -55,43 +106,91 @@ describe("the ledger", () => {
   })
 
   it("counts every slot under its verdict, but a manual run under none", () => {
-    const ledger = after(adopted(), claimed("r", 1_000), claimed("a@x+manual-k", 50_000),
-      { type: "slot.settled", skill: "a", slot: 2_000, through: 4_000, count: 3, verdict: "missed", reason: "down" })
+    const ledger = after(adopted(), claimed("r", 1_000), claimed("a@x+manual-k", 50_000), {
+      type: "slot.settled",
+      skill: "a",
+      slot: 2_000,
+      through: 4_000,
+      count: 3,
+      verdict: "missed",
+      reason: "down"
+    })
     assert.deepStrictEqual(ledger.slots, { run: 1, coalesced: 0, skipped: 0, missed: 3, superseded: 0 })
     assert.strictEqual(ledger.skills.get("a")?.settledThroughMs, 4_000)
   })
 
   it("keeps what a person decided about a skill across its adoption, and what its runs came to", () => {
-    const skill = after(adopted(), { type: "skill.paused", skill: "a", by: "me", why: "x" }, { type: "skill.quarantined", skill: "a", why: "y" },
-      claimed("r"), settled("r", "failed"), { type: "skill.removed", skill: "a" }, adopted()).skills.get("a")!
-    assert.deepStrictEqual([skill.paused, skill.quarantined, skill.failures, skill.removed, skill.last?.run], [{ by: "me", why: "x" }, "y", 1, false, "r"])
-    const freed = after(adopted(), { type: "skill.paused", skill: "a", by: "me", why: "x" }, { type: "skill.resumed", skill: "a", by: "me", why: "" },
-      { type: "skill.quarantined", skill: "a", why: "y" }, { type: "skill.released", skill: "a", by: "me" }).skills.get("a")!
+    const skill = after(
+      adopted(),
+      { type: "skill.paused", skill: "a", by: "me", why: "x" },
+      { type: "skill.quarantined", skill: "a", why: "y" },
+      claimed("r"),
+      settled("r", "failed"),
+      { type: "skill.removed", skill: "a" },
+      adopted()
+    ).skills.get("a")!
+    assert.deepStrictEqual(
+      [skill.paused, skill.quarantined, skill.failures, skill.removed, skill.last?.run],
+      [{ by: "me", why: "x" }, "y", 1, false, "r"]
+    )
+    const freed = after(
+      adopted(),
+      { type: "skill.paused", skill: "a", by: "me", why: "x" },
+      { type: "skill.resumed", skill: "a", by: "me", why: "" },
+      { type: "skill.quarantined", skill: "a", why: "y" },
+      { type: "skill.released", skill: "a", by: "me" }
+    ).skills.get("a")!
     assert.deepStrictEqual([freed.paused, freed.quarantined], [undefined, undefined])
   })
 
   it("holds a report in the outbox from its run's end until it is acknowledged or parked, in order", () => {
     const report = { session: "main", text: "done" }
-    const runs = [adopted(), claimed("r1"), claimed("r2"), claimed("r3"), settled("r2", "success", report), settled("r1", "success", report), settled("r3", "success", report)]
+    const runs = [
+      adopted(),
+      claimed("r1"),
+      claimed("r2"),
+      claimed("r3"),
+      settled("r2", "success", report),
+      settled("r1", "success", report),
+      settled("r3", "success", report)
+    ]
     assert.deepStrictEqual([...after(...runs).outbox.keys()], ["r2", "r1", "r3"])
-    const told = after(...runs, { type: "entry.sent", run: "r1", gatewayBootId: "g" }, { type: "entry.acknowledged", run: "r2", how: "reply" },
-      { type: "entry.acknowledged", run: "r2", how: "history" }, { type: "entry.parked", run: "r3", reason: "no such session" })
-    assert.deepStrictEqual([...told.outbox.values()].map((entry) => [entry.run, entry.sent?.gatewayBootId]), [["r1", "g"]])
+    const told = after(
+      ...runs,
+      { type: "entry.sent", run: "r1", gatewayBootId: "g" },
+      { type: "entry.acknowledged", run: "r2", how: "reply" },
+      { type: "entry.acknowledged", run: "r2", how: "history" },
+      { type: "entry.parked", run: "r3", reason: "no such session" }
+    )
+    assert.deepStrictEqual(
+      [...told.outbox.values()].map((entry) => [entry.run, entry.sent?.gatewayBootId]),
+      [["r1", "g"]]
+    )
     assert.deepStrictEqual([told.acknowledged, [...told.parked]], [1, [["r3", "no such session"]]])
   })
 
   it("forgets old settled runs, never unsettled ones, and keeps every entry", () => {
-    const many = Array.from({ length: 3 * runsRemembered }, (_, i) => [claimed(`r${i}`), settled(`r${i}`, "success", { session: "s", text: "" })]).flat()
+    const many = Array.from({ length: 3 * runsRemembered }, (_, i) => [
+      claimed(`r${i}`),
+      settled(`r${i}`, "success", { session: "s", text: "" })
+    ]).flat()
     const ledger = after(adopted(), claimed("open"), ...many)
     assert.isBelow(ledger.runs.size, 2 * runsRemembered + 2)
     assert.isTrue(ledger.runs.has("open") && ledger.runs.has(`r${3 * runsRemembered - 1}`))
     assert.strictEqual(ledger.outbox.size, 3 * runsRemembered)
-    assert.deepStrictEqual(ledger.unsettled().map((run) => run.run), ["open"])
+    assert.deepStrictEqual(
+      ledger.unsettled().map((run) => run.run),
+      ["open"]
+    )
   })
 
   it("passes over events that name what it does not know", () => {
-    const ledger = after({ type: "skill.paused", skill: "nobody", by: "", why: "" }, { type: "attempt.started", run: "none", attempt: 1 },
-      settled("none", "success", { session: "s", text: "" }), { type: "entry.acknowledged", run: "none", how: "reply" })
+    const ledger = after(
+      { type: "skill.paused", skill: "nobody", by: "", why: "" },
+      { type: "attempt.started", run: "none", attempt: 1 },
+      settled("none", "success", { session: "s", text: "" }),
+      { type: "entry.acknowledged", run: "none", how: "reply" }
+    )
     assert.deepStrictEqual(ledger, new Ledger())
   })
 
@@ -103,7 +202,11 @@ describe("the ledger", () => {
   it("knows from its last words whether the runtime said goodbye", () => {
     const started: Given = { type: "runtime.started", epoch: 4, pid: 1, version: "0" }
     assert.deepStrictEqual([new Ledger().stopped, after(started).stopped, after(started).epoch], [true, false, 4])
-    const stopped = after(started, { type: "mode.changed", from: "starting", to: "connected", reason: "" }, { type: "runtime.stopped", reason: "asked" })
+    const stopped = after(
+      started,
+      { type: "mode.changed", from: "starting", to: "connected", reason: "" },
+      { type: "runtime.stopped", reason: "asked" }
+    )
     assert.deepStrictEqual([stopped.stopped, stopped.mode], [true, "stopped"])
   })
 })

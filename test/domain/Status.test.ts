@@ -5,14 +5,29 @@ import { fold } from "../../src/domain/Ledger.ts"
 import { parseStatusLine, statusLine } from "../../src/domain/Status.ts"
 
 const slot = Date.UTC(2026, 10, 22, 6)
-const skillAfter = (...runs: ReadonlyArray<{ outcome?: "success" | "failed" | "unproven"; reason?: string; fields?: Record<string, string | number | boolean>; started?: number | null }>) =>
+const skillAfter = (
+  ...runs: ReadonlyArray<{
+    outcome?: "success" | "failed" | "unproven"
+    reason?: string
+    fields?: Record<string, string | number | boolean>
+    started?: number | null
+  }>
+) =>
   fold([
     { type: "skill.adopted", v: 1, atMs: 0, skill: "a", digest: "d", schedule: null, from: 0 },
     ...runs.flatMap(({ outcome = "success", reason = "", fields = {}, started = 40 }, i): Array<JournalEvent> => [
       { type: "run.claimed", v: 1, atMs: slot, run: `a@${i}`, skill: "a", slot, fence: 1, digest: "d", missed: 0 },
       {
-        type: "run.settled", v: 1, atMs: slot + 3_000 + i * 60_000, run: `a@${i}`, outcome, reason,
-        startedAtMs: started === null ? null : slot + started, durationMs: 2_100, fields, report: null
+        type: "run.settled",
+        v: 1,
+        atMs: slot + 3_000 + i * 60_000,
+        run: `a@${i}`,
+        outcome,
+        reason,
+        startedAtMs: started === null ? null : slot + started,
+        durationMs: 2_100,
+        fields,
+        report: null
       }
     ])
   ]).skills.get("a")!
@@ -42,16 +57,18 @@ describe("a status line", () => {
 
   it("stays one line of pairs whatever a skill reports, and reads back as reported", () => {
     const name = fc.string({ unit: "binary" }).filter((text) => text.isWellFormed())
-    fc.assert(fc.property(fc.dictionary(name, fc.oneof(name, fc.integer(), fc.boolean()), { noNullPrototype: true }), name, (fields, reason) => {
-      const line = statusLine(skillAfter({ outcome: "failed", fields, reason }))!
-      // oxlint-disable-next-line no-control-regex -- that none is left is the claim.
-      assert.notMatch(line.slice(0, -1), /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/)
-      const pairs = parseStatusLine(line)!
-      assert.strictEqual(pairs.get("status"), "failed")
-      for (const [key, value] of Object.entries(fields)) {
-        if (!reserved.has(key)) assert.strictEqual(pairs.get(key), String(value))
-      }
-    }))
+    fc.assert(
+      fc.property(fc.dictionary(name, fc.oneof(name, fc.integer(), fc.boolean()), { noNullPrototype: true }), name, (fields, reason) => {
+        const line = statusLine(skillAfter({ outcome: "failed", fields, reason }))!
+        // oxlint-disable-next-line no-control-regex -- that none is left is the claim.
+        assert.notMatch(line.slice(0, -1), /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/)
+        const pairs = parseStatusLine(line)!
+        assert.strictEqual(pairs.get("status"), "failed")
+        for (const [key, value] of Object.entries(fields)) {
+          if (!reserved.has(key)) assert.strictEqual(pairs.get(key), String(value))
+        }
+      })
+    )
   })
 
   it("keeps its own keys: a skill's field of the same name cannot pass for them", () => {
@@ -65,7 +82,13 @@ describe("a status line", () => {
     for (const text of ["", "\n", "status=success", "stat", "hello\n", "status=a\nstatus=b\n", "status=success,posts\n"]) {
       assert.isUndefined(parseStatusLine(text), JSON.stringify(text))
     }
-    assert.deepStrictEqual([...parseStatusLine("status=success,a=%zz%2C%\n")!], [["status", "success"], ["a", "%zz,%"]])
+    assert.deepStrictEqual(
+      [...parseStatusLine("status=success,a=%zz%2C%\n")!],
+      [
+        ["status", "success"],
+        ["a", "%zz,%"]
+      ]
+    )
   })
 })
 

@@ -33,14 +33,32 @@ const beat = skill({ name: "beat", schedule: { every: "1 second" }, run: () => (
 
 describe("a state directory", () => {
   const cases: ReadonlyArray<readonly [string, (dir: string) => string, string]> = [
-    ["that is a file", (dir) => { writeFileSync(join(dir, "state"), ""); return join(dir, "state") }, "STATE_DIR_NOT_DIR"],
-    ["with somebody else's files", (dir) => { writeFileSync(join(dir, "holiday.jpg"), ""); return dir }, "STATE_DIR_FOREIGN"],
-    ["of a newer version", (dir) => {
-      mkdirSync(join(dir, "journal"))
-      const json = JSON.stringify({ product: "holdfast", format: 999, segment: 1, epoch: 1, after: 0, chain: "00000000" })
-      writeFileSync(join(dir, "journal", "0000000001.log"), line(json))
-      return dir
-    }, "STATE_TOO_NEW"]
+    [
+      "that is a file",
+      (dir) => {
+        writeFileSync(join(dir, "state"), "")
+        return join(dir, "state")
+      },
+      "STATE_DIR_NOT_DIR"
+    ],
+    [
+      "with somebody else's files",
+      (dir) => {
+        writeFileSync(join(dir, "holiday.jpg"), "")
+        return dir
+      },
+      "STATE_DIR_FOREIGN"
+    ],
+    [
+      "of a newer version",
+      (dir) => {
+        mkdirSync(join(dir, "journal"))
+        const json = JSON.stringify({ product: "holdfast", format: 999, segment: 1, epoch: 1, after: 0, chain: "00000000" })
+        writeFileSync(join(dir, "journal", "0000000001.log"), line(json))
+        return dir
+      },
+      "STATE_TOO_NEW"
+    ]
   ]
   for (const [name, make, code] of cases) {
     it(`${name} is ${code}, with where, got, want and fix`, async () => {
@@ -53,7 +71,7 @@ describe("a state directory", () => {
   it("that another runtime holds is LOCK_HELD, naming its pid and since when", async () => {
     const state = join(folder(), "state")
     const first = await createRuntime({ state, skills: [beat] })
-    onTestFinished(async () => void await first.stop({ now: true }))
+    onTestFinished(async () => void (await first.stop({ now: true })))
     const problem = await refusal({ state, skills: [beat] })
     assert.strictEqual(problem.code, "LOCK_HELD")
     assert.include(problem.got, String(process.pid))
@@ -74,7 +92,11 @@ describe("a state directory", () => {
 describe("options", () => {
   const cases: ReadonlyArray<readonly [string, Partial<RuntimeOptions>, string]> = [
     ["a cron that never comes", { skills: [skill({ name: "a", schedule: { cron: "0 0 31 2 *" }, run: () => {} })] }, "CRON_NEVER"],
-    ["an unknown zone", { skills: [skill({ name: "a", schedule: { cron: "0 6 * * *", timezone: "America/Nowhere" }, run: () => {} })] }, "TIMEZONE_UNKNOWN"],
+    [
+      "an unknown zone",
+      { skills: [skill({ name: "a", schedule: { cron: "0 6 * * *", timezone: "America/Nowhere" }, run: () => {} })] },
+      "TIMEZONE_UNKNOWN"
+    ],
     ["a name that leads out", { skills: [skill({ name: "../a", run: () => {} })] }, "SKILL_NAME_INVALID"],
     ["two skills of one name", { skills: [beat, beat] }, "SKILL_DUPLICATE"],
     ["an unknown setting", { skills: [skill({ name: "a", schedul: {}, run: () => {} } as never)] }, "UNKNOWN_KEY"],
@@ -108,25 +130,33 @@ describe("a gateway that cannot be used", () => {
     const settled = new Promise<void>((resolve) => runtime.subscribe(({ type }) => type === "run.settled" && resolve()))
     let status = await runtime.status()
     for (let i = 0; i < 400 && !status.problems.some((problem) => problem.code === code); i++) {
-      await new Promise((resolve) => { setTimeout(resolve, 20) })
+      await new Promise((resolve) => {
+        setTimeout(resolve, 20)
+      })
       status = await runtime.status()
     }
     const problem = status.problems.find((one) => one.code === code)
     assert.isDefined(problem, JSON.stringify(status.reasons))
     await settled
     assert.match(runtime.mode, /^degraded\./)
-    return problem!
+    return problem
   }
 
   it("wrong token: GATEWAY_AUTH, and the token stands nowhere", async () => {
     const scope = Effect.runSync(Scope.make())
     onTestFinished(() => Effect.runPromise(Scope.close(scope, Exit.void)))
-    const gateway = await Effect.runPromise(Effect.provideService(EmbeddedGateway.make({ port: 0, token: Redacted.make(token), directory: folder() }), Scope.Scope, scope))
-    await withRuntime(gateway.url, async (runtime) => {
-      const problem = await problemIn(runtime, "GATEWAY_AUTH")
-      assert.match(problem.fix, /HOLDFAST_GATEWAY_TOKEN/)
-      assert.notInclude(JSON.stringify(await runtime.status()), "wrong-token-canary")
-    }, "wrong-token-canary")
+    const gateway = await Effect.runPromise(
+      Effect.provideService(EmbeddedGateway.make({ port: 0, token: Redacted.make(token), directory: folder() }), Scope.Scope, scope)
+    )
+    await withRuntime(
+      gateway.url,
+      async (runtime) => {
+        const problem = await problemIn(runtime, "GATEWAY_AUTH")
+        assert.match(problem.fix, /HOLDFAST_GATEWAY_TOKEN/)
+        assert.notInclude(JSON.stringify(await runtime.status()), "wrong-token-canary")
+      },
+      "wrong-token-canary"
+    )
   })
 
   it("wrong protocol: GATEWAY_VERSION", async () => {
@@ -135,34 +165,48 @@ describe("a gateway that cannot be used", () => {
       socket.send(JSON.stringify({ type: "event", event: "connect.challenge", payload: { nonce: "n", ts: Date.now(), capabilities: [] } }))
       socket.on("message", (data: Buffer) => {
         const { id } = JSON.parse(data.toString()) as { readonly id: string }
-        socket.send(JSON.stringify({ type: "res", id, ok: false, error: { code: "INVALID_REQUEST", message: "protocol", details: { code: "PROTOCOL_MISMATCH", expectedProtocol: 9 } } }))
+        socket.send(
+          JSON.stringify({
+            type: "res",
+            id,
+            ok: false,
+            error: { code: "INVALID_REQUEST", message: "protocol", details: { code: "PROTOCOL_MISMATCH", expectedProtocol: 9 } }
+          })
+        )
         socket.close(1002)
       })
     })
-    await withRuntime(`ws://127.0.0.1:${await listening(server)}`, async (runtime) => { await problemIn(runtime, "GATEWAY_VERSION") })
+    await withRuntime(`ws://127.0.0.1:${await listening(server)}`, async (runtime) => {
+      await problemIn(runtime, "GATEWAY_VERSION")
+    })
   })
 
   it("a page of HTML: GATEWAY_FOREIGN", async () => {
     const server = createHttp((_, response) => response.setHeader("content-type", "text/html").end("<!doctype html><title>Not it</title>"))
-    await withRuntime(`ws://127.0.0.1:${await listening(server)}`, async (runtime) => { await problemIn(runtime, "GATEWAY_FOREIGN") })
+    await withRuntime(`ws://127.0.0.1:${await listening(server)}`, async (runtime) => {
+      await problemIn(runtime, "GATEWAY_FOREIGN")
+    })
   })
 
   it("a port that is taken: LISTEN_IN_USE, naming it", async () => {
     const server = createServer()
     const port = await listening(server)
-    const refused = await Effect.runPromise(Effect.flip(Effect.scoped(EmbeddedGateway.make({ port, token: Redacted.make(token), directory: folder() }))))
+    const refused = await Effect.runPromise(
+      Effect.flip(Effect.scoped(EmbeddedGateway.make({ port, token: Redacted.make(token), directory: folder() })))
+    )
     assert.strictEqual(refused.code, "LISTEN_IN_USE")
     assert.include(JSON.stringify(refused), String(port))
   })
 })
 
-const listening = (server: ReturnType<typeof createServer>): Promise<number> => new Promise((resolve) => {
-  onTestFinished(() => {
-    if ("closeAllConnections" in server) (server as ReturnType<typeof createHttp>).closeAllConnections()
-    server.close()
+const listening = (server: ReturnType<typeof createServer>): Promise<number> =>
+  new Promise((resolve) => {
+    onTestFinished(() => {
+      if ("closeAllConnections" in server) (server as ReturnType<typeof createHttp>).closeAllConnections()
+      server.close()
+    })
+    server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port))
   })
-  server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port))
-})
 
 /** A journal's first line: nothing before it, so its chain begins at zero. */
 const line = (json: string): string => {

@@ -26,7 +26,9 @@ export class RawClient {
     this.socket.on("message", (data: Buffer) => this.frames.push(JSON.parse(data.toString())))
     this.socket.on("pong", () => this.pongs++)
     this.socket.on("error", () => {})
-    this.socket.on("close", (code, reason) => { this.closed = { code, reason: String(reason) } })
+    this.socket.on("close", (code, reason) => {
+      this.closed = { code, reason: String(reason) }
+    })
   }
 
   /** Sends a request and says under which id. */
@@ -54,17 +56,24 @@ export class RawClient {
 
 /** Opened as far as the challenge. */
 export const challenged = (url: string, headers: Record<string, string> = {}) =>
-  Effect.acquireRelease(Effect.sync(() => new RawClient(url, { headers })), (client) => Effect.sync(() => client.socket.terminate())).pipe(
-    Effect.tap((client) => client.event("connect.challenge"))
-  )
+  Effect.acquireRelease(
+    Effect.sync(() => new RawClient(url, { headers })),
+    (client) => Effect.sync(() => client.socket.terminate())
+  ).pipe(Effect.tap((client) => client.event("connect.challenge")))
 
 export const hello = (change: Record<string, unknown> = {}) => ({
-  minProtocol: 4, maxProtocol: 4, client: { id: "gateway-client", mode: "backend", version: "1", platform: "linux" },
-  role: "operator", scopes: ["operator.admin"], caps: [], auth: { token: "secret-token" }, ...change
+  minProtocol: 4,
+  maxProtocol: 4,
+  client: { id: "gateway-client", mode: "backend", version: "1", platform: "linux" },
+  role: "operator",
+  scopes: ["operator.admin"],
+  caps: [],
+  auth: { token: "secret-token" },
+  ...change
 })
 
 /** Through the handshake, with every scope. */
-export const connected = Effect.fnUntraced(function*(url: string) {
+export const connected = Effect.fnUntraced(function* (url: string) {
   const client = yield* challenged(url)
   const reply = yield* client.call("connect", hello())
   return Object.assign(client, { hello: reply.payload })
@@ -72,7 +81,7 @@ export const connected = Effect.fnUntraced(function*(url: string) {
 
 /** Looks until it is there. */
 export const until = <A>(look: () => A | undefined | false, what: string): Effect.Effect<A> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     for (let tries = 0; tries < 2_000; tries++) {
       const found = look()
       if (found !== undefined && found !== false) return found
@@ -86,7 +95,9 @@ export const get = (port: number, path: string, options: http.RequestOptions & {
   Effect.callback<{ readonly status: number; readonly body: any } | string>((resume) => {
     const request = http.request({ host: "127.0.0.1", port, path, agent: false, ...options }, (response) => {
       let text = ""
-      response.on("data", (chunk) => { text += chunk })
+      response.on("data", (chunk) => {
+        text += chunk
+      })
       response.on("end", () => resume(Effect.succeed({ status: response.statusCode!, body: JSON.parse(text) })))
       response.on("error", () => {})
     })

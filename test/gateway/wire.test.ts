@@ -9,7 +9,7 @@ const session = "agent:main:main"
 
 describe("the handshake", () => {
   it.live("challenges at once, and greets a client with the token", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const gateway = yield* started({ tickIntervalMs: 50 })
       const client = yield* connected(gateway.url)
       assert.strictEqual(client.frames[0]!.event, "connect.challenge")
@@ -20,12 +20,19 @@ describe("the handshake", () => {
       assert.deepStrictEqual(client.hello.auth.scopes, ["operator.admin"])
       assert.deepStrictEqual(client.hello.policy, { maxPayload: 1_048_576, tickIntervalMs: 50 })
       yield* until(() => client.frames.filter(({ event }) => event === "tick").length >= 2, "two ticks")
-      assert.deepStrictEqual(client.frames.filter(({ event }) => event === "tick").slice(0, 2).map(({ seq }) => seq), [1, 2])
+      assert.deepStrictEqual(
+        client.frames
+          .filter(({ event }) => event === "tick")
+          .slice(0, 2)
+          .map(({ seq }) => seq),
+        [1, 2]
+      )
       assert.strictEqual(client.socket.extensions, "")
-    }))
+    })
+  )
 
   it.live("refuses what it should, each with its own error and close code", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const gateway = yield* started()
       const cases = [
         [{ auth: { token: "secret-tokem" } }, "INVALID_REQUEST", "AUTH_TOKEN_MISMATCH", 1008],
@@ -46,13 +53,19 @@ describe("the handshake", () => {
         assert.notInclude(JSON.stringify(reply), "secret-toke")
         assert.strictEqual((yield* client.end).code, close)
       }
-    }))
+    })
+  )
 
   it.live("closes a client whose first frame is not connect, says nothing, or says too much", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const gateway = yield* started({ handshakeMs: 300 })
       const health = JSON.stringify({ type: "req", id: "1", method: "health" })
-      const first = [[health, 1008], ["not json", 1000], ["x".repeat(70_000), 1009], ["x".repeat(1_100_000), 1009]] as const
+      const first = [
+        [health, 1008],
+        ["not json", 1000],
+        ["x".repeat(70_000), 1009],
+        ["x".repeat(1_100_000), 1009]
+      ] as const
       for (const [frame, code] of first) {
         const client = yield* challenged(gateway.url)
         client.socket.send(frame)
@@ -60,10 +73,11 @@ describe("the handshake", () => {
       }
       const silent = yield* challenged(gateway.url)
       assert.strictEqual((yield* silent.end).code, 1000)
-    }))
+    })
+  )
 
   it.live("refuses every Origin with 1008, and every Host that is not this machine's own", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const gateway = yield* started()
       for (const origin of [`http://127.0.0.1:${gateway.port}`, "null", "https://evil.example"]) {
         const client = new RawClient(gateway.url, { headers: { origin } })
@@ -81,12 +95,13 @@ describe("the handshake", () => {
         yield* challenged(gateway.url, { host: `${host}:${gateway.port}` })
         assert.strictEqual(((yield* get(gateway.port, "/healthz", { headers: { host: `${host}:${gateway.port}` } })) as any).status, 200)
       }
-    }))
+    })
+  )
 })
 
 describe("requests", () => {
   it.live("injects a row a call, even when the call is the same", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const gateway = yield* started()
       const client = yield* connected(gateway.url)
       yield* client.call("sessions.create", { key: session })
@@ -97,16 +112,23 @@ describe("requests", () => {
       assert.notStrictEqual(first.payload.messageId, second.payload.messageId)
 
       const rows = yield* gateway.transcript(session)
-      assert.deepStrictEqual(rows.map(({ text }) => text), ["[holdfast run=a]\n\n4 of 4", "[holdfast run=a]\n\n4 of 4"])
+      assert.deepStrictEqual(
+        rows.map(({ text }) => text),
+        ["[holdfast run=a]\n\n4 of 4", "[holdfast run=a]\n\n4 of 4"]
+      )
       const told = client.frames.filter(({ event }) => event === "session.message")
-      assert.deepStrictEqual(told.map(({ payload }) => payload.messageId), [first.payload.messageId, second.payload.messageId])
+      assert.deepStrictEqual(
+        told.map(({ payload }) => payload.messageId),
+        [first.payload.messageId, second.payload.messageId]
+      )
       const chat = yield* client.event("chat")
       assert.strictEqual(chat.payload.runId, `inject-${first.payload.messageId}`)
       assert.strictEqual(chat.payload.state, "final")
-    }))
+    })
+  )
 
   it.live("refuses what the real one refuses", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const gateway = yield* started()
       const client = yield* connected(gateway.url)
       yield* client.call("sessions.create", { key: session })
@@ -123,10 +145,11 @@ describe("requests", () => {
         assert.strictEqual((yield* client.call(method, params)).error?.code, "INVALID_REQUEST", `${method} ${JSON.stringify(params)}`)
       }
       assert.deepStrictEqual(yield* gateway.transcript(session), [])
-    }))
+    })
+  )
 
   it.live("grants a client no more than the scopes it asked for", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const gateway = yield* started()
       const reader = yield* challenged(gateway.url)
       yield* reader.call("connect", hello({ scopes: ["operator.read"] }))
@@ -139,10 +162,11 @@ describe("requests", () => {
       yield* probe.call("connect", hello({ client: { id: "gateway-client", mode: "cli", version: "1", platform: "linux" } }))
       assert.strictEqual((yield* probe.call("health")).ok, true)
       assert.strictEqual((yield* probe.call("status")).error.code, "FORBIDDEN")
-    }))
+    })
+  )
 
   it.live("gives history in pages from the newest back, and keeps one row for one idempotency key", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const gateway = yield* started()
       const client = yield* connected(gateway.url)
       const one = yield* client.call("sessions.create", { key: session })
@@ -158,52 +182,64 @@ describe("requests", () => {
       assert.strictEqual((yield* client.call("chat.send", send)).payload.status, "started")
       assert.strictEqual((yield* client.call("chat.send", send)).payload.status, "in_flight")
       assert.strictEqual((yield* gateway.transcript(session)).length, 4)
-    }))
+    })
+  )
 })
 
 describe("transcripts", () => {
   it.live("are on disk before the reply, and come back with another gateway", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const directory = yield* folder
-      yield* Effect.scoped(Effect.gen(function*() {
-        const gateway = yield* started({ directory })
-        const client = yield* connected(gateway.url)
-        yield* client.call("sessions.create", { key: session })
-        yield* client.call("sessions.create", { key: "Agent:../x" })
-        yield* client.call("chat.inject", { sessionKey: session, message: "kept" })
-        assert.deepStrictEqual(fs.readdirSync(directory).toSorted(), ["%41gent%3a..%2fx.jsonl", "agent%3amain%3amain.jsonl"])
-        assert.strictEqual(JSON.parse(fs.readFileSync(path.join(directory, "agent%3amain%3amain.jsonl"), "utf8")).text, "kept")
-      }))
-      fs.appendFileSync(path.join(directory, "agent%3amain%3amain.jsonl"), "{\"id\":\"torn")
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const gateway = yield* started({ directory })
+          const client = yield* connected(gateway.url)
+          yield* client.call("sessions.create", { key: session })
+          yield* client.call("sessions.create", { key: "Agent:../x" })
+          yield* client.call("chat.inject", { sessionKey: session, message: "kept" })
+          assert.deepStrictEqual(fs.readdirSync(directory).toSorted(), ["%41gent%3a..%2fx.jsonl", "agent%3amain%3amain.jsonl"])
+          assert.strictEqual(JSON.parse(fs.readFileSync(path.join(directory, "agent%3amain%3amain.jsonl"), "utf8")).text, "kept")
+        })
+      )
+      fs.appendFileSync(path.join(directory, "agent%3amain%3amain.jsonl"), '{"id":"torn')
       const gateway = yield* started({ directory })
       const client = yield* connected(gateway.url)
       assert.strictEqual((yield* client.call("sessions.list")).payload.count, 2)
       yield* client.call("chat.inject", { sessionKey: session, message: "more" })
-      assert.deepStrictEqual((yield* gateway.transcript(session)).map(({ text }) => text), ["kept", "more"])
+      assert.deepStrictEqual(
+        (yield* gateway.transcript(session)).map(({ text }) => text),
+        ["kept", "more"]
+      )
       yield* gateway.control.restart(0)
-      assert.deepStrictEqual((yield* gateway.transcript(session)).map(({ text }) => text), ["kept", "more"])
-    }))
+      assert.deepStrictEqual(
+        (yield* gateway.transcript(session)).map(({ text }) => text),
+        ["kept", "more"]
+      )
+    })
+  )
 
   it.live("that cannot be read stop the gateway with the line that is wrong", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const directory = yield* folder
-      fs.writeFileSync(path.join(directory, "a.jsonl"), "{\"id\":1}\n")
+      fs.writeFileSync(path.join(directory, "a.jsonl"), '{"id":1}\n')
       const error = yield* Effect.flip(started({ directory }))
       assert.strictEqual(error.code, "GATEWAY_TRANSCRIPT")
       assert.include(error.where, "a.jsonl:1")
-    }))
+    })
+  )
 })
 
 describe("the port", () => {
   it.live("that is taken is named, with what to do", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const gateway = yield* started()
       const error = yield* Effect.flip(started({ port: gateway.port }))
       assert.strictEqual(error.code, "LISTEN_IN_USE")
       assert.include(error.where, String(gateway.port))
       assert.include(error.fix, `:${gateway.port}`)
       assert.strictEqual((yield* Effect.flip(started({ port: 65_536 }))).code, "LISTEN_PORT")
-    }))
+    })
+  )
 })
 
 const texts = (page: any) => page.payload.messages.map((message: any) => message.content[0].text)

@@ -10,7 +10,7 @@ export const folder = Effect.acquireRelease(
   (made) => Effect.sync(() => fs.rmSync(made, { recursive: true, force: true }))
 )
 
-export const started = Effect.fnUntraced(function*(change: Partial<GatewayOptions> = {}) {
+export const started = Effect.fnUntraced(function* (change: Partial<GatewayOptions> = {}) {
   const directory = change.directory ?? (yield* folder)
   return yield* EmbeddedGateway.make({ port: 0, token: Redacted.make("secret-token"), directory, ...change })
 })

@@ -36,92 +36,132 @@ const raw = (state: string, bytes: string, answers = 1) =>
 describe("the control socket", () => {
   it("is this user's alone, answers after the journal has it, and is gone with the runtime", async () => {
     const state = folder()
-    await live(Effect.gen(function*() {
-      yield* serving(state)
-      assert.strictEqual(fs.statSync(socketPath(state)).mode & 0o777, 0o600)
-      const run = yield* ask(state, { id: 1, do: "trigger", skill: "beat", key: "by-hand" })
-      assert.match(String(run), /^beat@.*\+manual-by-hand$/)
-      assert.isDefined(journalIn(state).find((event) => event.type === "run.claimed" && event.run === run))
-      assert.strictEqual(yield* ask(state, { id: 2, do: "trigger", skill: "beat", key: "by-hand" }), run)
-      assert.deepInclude(yield* ask(state, { id: 3, do: "status" }), { mode: "standalone" })
-    }))
+    await live(
+      Effect.gen(function* () {
+        yield* serving(state)
+        assert.strictEqual(fs.statSync(socketPath(state)).mode & 0o777, 0o600)
+        const run = yield* ask(state, { id: 1, do: "trigger", skill: "beat", key: "by-hand" })
+        assert.match(String(run), /^beat@.*\+manual-by-hand$/)
+        assert.isDefined(journalIn(state).find((event) => event.type === "run.claimed" && event.run === run))
+        assert.strictEqual(yield* ask(state, { id: 2, do: "trigger", skill: "beat", key: "by-hand" }), run)
+        assert.deepInclude(yield* ask(state, { id: 3, do: "status" }), { mode: "standalone" })
+      })
+    )
     assert.isFalse(fs.existsSync(socketPath(state)))
     assert.deepInclude({ ...(await live(Effect.flip(ask(state, { id: 1, do: "status" })))) }, { code: "RUNTIME_DOWN" })
   })
 
   it("gives a refusal with its five answers", async () => {
     const state = folder()
-    await live(Effect.gen(function*() {
-      yield* serving(state)
-      const refused = yield* Effect.flip(ask(state, { id: 1, do: "trigger", skill: "beta" }))
-      assert.deepInclude({ ...refused }, { code: "SKILL_UNKNOWN", got: "beta", fix: "did you mean beat?" })
-    }))
+    await live(
+      Effect.gen(function* () {
+        yield* serving(state)
+        const refused = yield* Effect.flip(ask(state, { id: 1, do: "trigger", skill: "beta" }))
+        assert.deepInclude({ ...refused }, { code: "SKILL_UNKNOWN", got: "beta", fix: "did you mean beat?" })
+      })
+    )
   })
 
   it("releases a runtime that was started to look around, and drains it to its end", async () => {
     const state = folder()
-    await live(Effect.gen(function*() {
-      const services = yield* serving(state, { hold: true })
-      assert.deepInclude({ ...(yield* Effect.flip(ask(state, { id: 1, do: "trigger", skill: "beat" }))) }, { code: "SKILL_HELD" })
-      yield* ask(state, { id: 2, do: "release" })
-      yield* ask(state, { id: 3, do: "trigger", skill: "beat" })
-      const ended = yield* Effect.forkChild(Effect.provide(Effect.flatMap(Runtime, (runtime) => runtime.ended), services))
-      yield* ask(state, { id: 4, do: "drain" })
-      assert.deepStrictEqual(yield* Fiber.join(ended), { mode: "stopped", reason: "asked to" })
-    }))
+    await live(
+      Effect.gen(function* () {
+        const services = yield* serving(state, { hold: true })
+        assert.deepInclude({ ...(yield* Effect.flip(ask(state, { id: 1, do: "trigger", skill: "beat" }))) }, { code: "SKILL_HELD" })
+        yield* ask(state, { id: 2, do: "release" })
+        yield* ask(state, { id: 3, do: "trigger", skill: "beat" })
+        const ended = yield* Effect.forkChild(
+          Effect.provide(
+            Effect.flatMap(Runtime, (runtime) => runtime.ended),
+            services
+          )
+        )
+        yield* ask(state, { id: 4, do: "drain" })
+        assert.deepStrictEqual(yield* Fiber.join(ended), { mode: "stopped", reason: "asked to" })
+      })
+    )
   })
 
   it("says what it wants to whoever talks nonsense, line for line, and goes on", async () => {
     const state = folder()
-    await live(Effect.gen(function*() {
-      yield* serving(state)
-      const nonsense = ["", "hello", "{", "[1,2]", `{"id":"x","do":"status"}`, `{"id":1,"do":"format"}`, `{"id":1,"do":"trigger"}`, "\u0000\u0007"]
-      const { text } = yield* raw(state, `${nonsense.join("\n")}\n${JSON.stringify({ id: 7, do: "trigger", skill: "beat" })}\n`, nonsense.length + 1)
-      const answers = text.trim().split("\n").map((line) => JSON.parse(line) as { id: number; ok: boolean; error?: { code: string } })
-      assert.strictEqual(answers.filter(({ ok, error }) => !ok && error?.code === "CONTROL_SYNTAX").length, nonsense.length)
-      assert.deepInclude(answers.find(({ ok }) => ok), { id: 7 })
-    }))
+    await live(
+      Effect.gen(function* () {
+        yield* serving(state)
+        const nonsense = [
+          "",
+          "hello",
+          "{",
+          "[1,2]",
+          `{"id":"x","do":"status"}`,
+          `{"id":1,"do":"format"}`,
+          `{"id":1,"do":"trigger"}`,
+          "\u0000\u0007"
+        ]
+        const { text } = yield* raw(
+          state,
+          `${nonsense.join("\n")}\n${JSON.stringify({ id: 7, do: "trigger", skill: "beat" })}\n`,
+          nonsense.length + 1
+        )
+        const answers = text
+          .trim()
+          .split("\n")
+          .map((line) => JSON.parse(line) as { id: number; ok: boolean; error?: { code: string } })
+        assert.strictEqual(answers.filter(({ ok, error }) => !ok && error?.code === "CONTROL_SYNTAX").length, nonsense.length)
+        assert.deepInclude(
+          answers.find(({ ok }) => ok),
+          { id: 7 }
+        )
+      })
+    )
   })
 
   it("takes a question that arrives in pieces", async () => {
     const state = folder()
-    await live(Effect.gen(function*() {
-      yield* serving(state)
-      const answered = yield* Effect.callback<string>((resume) => {
-        const socket = net.connect(socketPath(state))
-        const pieces = [...`{"id":5,"do":"status"}\n`]
-        const next = () => {
-          const piece = pieces.shift()
-          if (piece !== undefined) socket.write(piece, () => setImmediate(next))
-        }
-        socket.on("connect", next)
-        socket.once("data", (chunk) => resume(Effect.succeed(chunk.toString())))
-        return Effect.sync(() => socket.destroy())
+    await live(
+      Effect.gen(function* () {
+        yield* serving(state)
+        const answered = yield* Effect.callback<string>((resume) => {
+          const socket = net.connect(socketPath(state))
+          const pieces = [...`{"id":5,"do":"status"}\n`]
+          const next = () => {
+            const piece = pieces.shift()
+            if (piece !== undefined) socket.write(piece, () => setImmediate(next))
+          }
+          socket.on("connect", next)
+          socket.once("data", (chunk) => resume(Effect.succeed(chunk.toString())))
+          return Effect.sync(() => socket.destroy())
+        })
+        assert.match(answered, /^\{"id":5,"ok":true/)
       })
-      assert.match(answered, /^\{"id":5,"ok":true/)
-    }))
+    )
   })
 
   it("cuts off a client that never ends its line, and serves the others", async () => {
     const state = folder()
-    await live(Effect.gen(function*() {
-      yield* serving(state)
-      const { text, closed } = yield* raw(state, "x".repeat(1_000_000))
-      assert.deepStrictEqual({ text, closed }, { text: "", closed: true })
-      assert.deepInclude(yield* ask(state, { id: 1, do: "status" }), { mode: "standalone" })
-    }))
+    await live(
+      Effect.gen(function* () {
+        yield* serving(state)
+        const { text, closed } = yield* raw(state, "x".repeat(1_000_000))
+        assert.deepStrictEqual({ text, closed }, { text: "", closed: true })
+        assert.deepInclude(yield* ask(state, { id: 1, do: "status" }), { mode: "standalone" })
+      })
+    )
   })
 
   it("does not wait at its end for clients that keep their connection open", async () => {
     const state = folder()
     let closed = false
-    await live(Effect.gen(function*() {
-      yield* serving(state)
-      const socket = net.connect(socketPath(state))
-      socket.on("error", () => {})
-      socket.on("close", () => { closed = true })
-      yield* Effect.callback<void>((resume) => void socket.once("connect", () => resume(Effect.void)))
-    }))
+    await live(
+      Effect.gen(function* () {
+        yield* serving(state)
+        const socket = net.connect(socketPath(state))
+        socket.on("error", () => {})
+        socket.on("close", () => {
+          closed = true
+        })
+        yield* Effect.callback<void>((resume) => void socket.once("connect", () => resume(Effect.void)))
+      })
+    )
     await Effect.runPromise(until(() => closed, "the client was told"))
   })
 
@@ -133,21 +173,28 @@ describe("the control socket", () => {
     fs.renameSync(socketPath(state), `${socketPath(state)}.kept`) // A close would remove it: what a kill leaves is put back after.
     await new Promise((resolve) => left.close(resolve))
     fs.renameSync(`${socketPath(state)}.kept`, socketPath(state))
-    await live(Effect.gen(function*() {
-      yield* serving(state)
-      assert.deepInclude(yield* ask(state, { id: 1, do: "status" }), { mode: "standalone" })
-    }))
+    await live(
+      Effect.gen(function* () {
+        yield* serving(state)
+        assert.deepInclude(yield* ask(state, { id: 1, do: "status" }), { mode: "standalone" })
+      })
+    )
   })
 
   it("is left out, with a warning, where its path is too long; the runtime works", async () => {
     const state = join(folder(), "long".repeat(25))
     const warnings: Array<string> = []
     const logger = Logger.make(({ message }) => void warnings.push(String(message)))
-    await live(Effect.gen(function*() {
-      const services = yield* serving(state)
-      yield* Effect.provide(Effect.flatMap(Runtime, (runtime) => runtime.trigger("beat")), services)
-      yield* Effect.promise(() => Effect.runPromise(until(() => journalIn(state).some(({ type }) => type === "run.settled"), "a run")))
-    }).pipe(Effect.provide(Logger.layer([logger]))))
+    await live(
+      Effect.gen(function* () {
+        const services = yield* serving(state)
+        yield* Effect.provide(
+          Effect.flatMap(Runtime, (runtime) => runtime.trigger("beat")),
+          services
+        )
+        yield* Effect.promise(() => Effect.runPromise(until(() => journalIn(state).some(({ type }) => type === "run.settled"), "a run")))
+      }).pipe(Effect.provide(Logger.layer([logger])))
+    )
     assert.isFalse(fs.existsSync(socketPath(state)))
     assert.strictEqual(warnings.filter((warning) => warning.includes("SOCKET_PATH_LONG")).length, 1)
   })

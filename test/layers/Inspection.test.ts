@@ -1,5 +1,11 @@
 /** Looking at a runtime with Stately's own inspector: every actor in its place, and no harm from whoever looks. */
-import { createInspector, createWebSocketInspector, createWebSocketReceiver, type StatelyActorEvent, type StatelyInspectionEvent } from "@statelyai/inspect"
+import {
+  createInspector,
+  createWebSocketInspector,
+  createWebSocketReceiver,
+  type StatelyActorEvent,
+  type StatelyInspectionEvent
+} from "@statelyai/inspect"
 import { Effect, Layer, Redacted, Result } from "effect"
 import { assert, describe, expectTypeOf, it, onTestFinished } from "vitest"
 import { WebSocketServer } from "ws"
@@ -17,7 +23,8 @@ import { inVirtualTime } from "../property.ts"
 import { folder, until } from "./children.ts"
 import { scriptedPeer } from "../../src/testing/ScriptedPeer.ts"
 
-const actorsOf = (events: ReadonlyArray<StatelyInspectionEvent>) => events.filter((event): event is StatelyActorEvent => event.type === "@xstate.actor")
+const actorsOf = (events: ReadonlyArray<StatelyInspectionEvent>) =>
+  events.filter((event): event is StatelyActorEvent => event.type === "@xstate.actor")
 /** The names from an actor up to the root. */
 const lineOf = (events: ReadonlyArray<StatelyInspectionEvent>, actor: StatelyActorEvent): ReadonlyArray<string> => {
   const parent = actorsOf(events).find(({ sessionId }) => sessionId === actor.parentId)
@@ -26,19 +33,30 @@ const lineOf = (events: ReadonlyArray<StatelyInspectionEvent>, actor: StatelyAct
 const linesOf = (events: ReadonlyArray<StatelyInspectionEvent>) => actorsOf(events).map((actor) => lineOf(events, actor).join(" < "))
 
 /** A minute of a linked runtime with one skill, looked at. */
-const lookedAt = (inspector: Inspector) => inVirtualTime(Effect.gen(function*() {
-  const peer = yield* scriptedPeer
-  const link = Layer.merge(
-    History.layer({ session: "agent:main:main" }), Layer.succeed(Gateway, { probe: Effect.succeed<Probe>({ _tag: "Ready" }) })
-  ).pipe(
-    Layer.provideMerge(Session.layer({ url: Result.getOrThrow(gatewayUrl("ws://127.0.0.1:3019")), token: Redacted.make("token"), version: "test" })),
-    Layer.provide(peer.dial)
+const lookedAt = (inspector: Inspector) =>
+  inVirtualTime(
+    Effect.gen(function* () {
+      const peer = yield* scriptedPeer
+      const link = Layer.merge(
+        History.layer({ session: "agent:main:main" }),
+        Layer.succeed(Gateway, { probe: Effect.succeed<Probe>({ _tag: "Ready" }) })
+      ).pipe(
+        Layer.provideMerge(
+          Session.layer({ url: Result.getOrThrow(gatewayUrl("ws://127.0.0.1:3019")), token: Redacted.make("token"), version: "test" })
+        ),
+        Layer.provide(peer.dial)
+      )
+      const beat = {
+        name: "beat",
+        description: "",
+        settings: { schedule: { every: "10 seconds" } },
+        work: effectWork(() => Effect.sleep(1_000))
+      }
+      const world = yield* makeWorld({ skills: [beat], link }).pipe(Effect.provideService(Inspection, inspector))
+      yield* world.pass(30_000)
+      return { mode: yield* world.runtime.mode, events: world.events() }
+    })
   )
-  const beat = { name: "beat", description: "", settings: { schedule: { every: "10 seconds" } }, work: effectWork(() => Effect.sleep(1_000)) }
-  const world = yield* makeWorld({ skills: [beat], link }).pipe(Effect.provideService(Inspection, inspector))
-  yield* world.pass(30_000)
-  return { mode: yield* world.runtime.mode, events: world.events() }
-}))
 
 describe("an inspector", () => {
   it("is handed every actor with its parents, from the runtime down to an attempt", async () => {
@@ -52,9 +70,18 @@ describe("an inspector", () => {
     const lines = linesOf(events)
     for (const name of ["session", "gateway", "outbox"]) assert.include(lines, `${name} < runtime`)
     assert.include(lines, "runtime")
-    assert.isDefined(lines.find((line) => /^beat < .+ < supervisor < runtime$/.test(line)), lines.join("\n"))
-    assert.isDefined(lines.find((line) => /^run < beat < .+ < supervisor < runtime$/.test(line)), lines.join("\n"))
-    assert.isDefined(lines.find((line) => line.startsWith("attempt < run < beat < ")), lines.join("\n"))
+    assert.isDefined(
+      lines.find((line) => /^beat < .+ < supervisor < runtime$/.test(line)),
+      lines.join("\n")
+    )
+    assert.isDefined(
+      lines.find((line) => /^run < beat < .+ < supervisor < runtime$/.test(line)),
+      lines.join("\n")
+    )
+    assert.isDefined(
+      lines.find((line) => line.startsWith("attempt < run < beat < ")),
+      lines.join("\n")
+    )
     const root = actorsOf(events).find(({ name }) => name === "runtime")
     assert.deepStrictEqual([...new Set(events.map(({ rootId }) => rootId))], [root?.sessionId])
   })
@@ -66,7 +93,10 @@ describe("an inspector", () => {
     const beat = actorsOf(events).find(({ name }) => name === "beat")
     assert.sameMembers(Object.keys(JSON.parse(beat?.definition ?? "{}").states), ["slots", "work"])
     const of = (type: string) => events.filter((event) => event.type === type && event.sessionId === beat?.sessionId)
-    assert.include(of("@xstate.event").map((event) => "event" in event ? event.event.type : ""), "slot.due")
+    assert.include(
+      of("@xstate.event").map((event) => ("event" in event ? event.event.type : "")),
+      "slot.due"
+    )
     const values = of("@xstate.snapshot").map((event) => JSON.stringify((event as { snapshot: { value?: unknown } }).snapshot.value))
     assert.include(values, JSON.stringify({ slots: "waiting", work: "executing" }))
   })
@@ -81,7 +111,10 @@ describe("an inspector", () => {
     for (const inspector of [fail, { next: fail }]) {
       const { mode, events } = await lookedAt(inspector)
       assert.strictEqual(mode, "connected")
-      assert.deepStrictEqual(events.map(({ type }) => type), calm.events.map(({ type }) => type))
+      assert.deepStrictEqual(
+        events.map(({ type }) => type),
+        calm.events.map(({ type }) => type)
+      )
     }
     assert.isAbove(calls, 100)
   })
@@ -102,9 +135,11 @@ describe("over a WebSocket", () => {
     const state = folder()
     // What Stately's own relay does, on loopback: everything that comes from one is passed to the others.
     const relay = new WebSocketServer({ host: "127.0.0.1", port: 0 })
-    relay.on("connection", (socket) => socket.on("message", (message: Buffer) => {
-      for (const other of relay.clients) if (other !== socket) other.send(message.toString())
-    }))
+    relay.on("connection", (socket) =>
+      socket.on("message", (message: Buffer) => {
+        for (const other of relay.clients) if (other !== socket) other.send(message.toString())
+      })
+    )
     await new Promise((resolve) => relay.once("listening", resolve))
     onTestFinished(() => {
       for (const client of relay.clients) client.terminate()
@@ -118,9 +153,20 @@ describe("over a WebSocket", () => {
     await Effect.runPromise(until(() => relay.clients.size === 2, "both ends on the relay"))
     const runtime = await createRuntime({ state, inspect: inspector.inspect, skills: [skill({ name: "beat", run: () => ({ beats: 1 }) })] })
     await runtime.trigger("beat")
-    await Effect.runPromise(until(() => linesOf(received).some((line) => /^attempt < run < beat < .+ < supervisor < runtime$/.test(line)), "the attempt, seen from outside"))
+    await Effect.runPromise(
+      until(
+        () => linesOf(received).some((line) => /^attempt < run < beat < .+ < supervisor < runtime$/.test(line)),
+        "the attempt, seen from outside"
+      )
+    )
     await runtime.stop()
-    await Effect.runPromise(until(() => received.some((event) => event.type === "@xstate.snapshot" && "value" in event.snapshot && event.snapshot.value === "stopped"), "the end, seen from outside"))
+    await Effect.runPromise(
+      until(
+        () =>
+          received.some((event) => event.type === "@xstate.snapshot" && "value" in event.snapshot && event.snapshot.value === "stopped"),
+        "the end, seen from outside"
+      )
+    )
     inspector.stop()
     subscription.unsubscribe()
   })

@@ -19,29 +19,41 @@ import { readJournal } from "../../src/testing/checkers/journal.ts"
 import { beginningMs, inVirtualTime } from "../property.ts"
 
 const given = (
-  name: string, settings: SkillGiven["settings"], work: (ctx: EffectSkillContext) => Effect.Effect<void, unknown> = () => Effect.void
+  name: string,
+  settings: SkillGiven["settings"],
+  work: (ctx: EffectSkillContext) => Effect.Effect<void, unknown> = () => Effect.void
 ): SkillGiven => ({ name, description: "", settings, work: effectWork(work) })
 const everyTen = { schedule: { every: "10 seconds" } }
 const open: Gates = () => ({ open: true })
 
 /** A supervisor at work over a disk in memory. `dies` says which skill's claims die by a defect now. */
-const supervised = Effect.fnUntraced(function*(
-  skills: ReadonlyArray<SkillGiven>, { dies = () => false, gates = open, disk = diskMemory() }: {
+const supervised = Effect.fnUntraced(function* (
+  skills: ReadonlyArray<SkillGiven>,
+  {
+    dies = () => false,
+    gates = open,
+    disk = diskMemory()
+  }: {
     readonly dies?: (skill: string) => boolean
     readonly gates?: Gates
     readonly disk?: ReturnType<typeof diskMemory>
   } = {}
 ) {
   const entries = yield* Effect.forEach(skills, (skill) => entryOf(skill, () => "UTC", true))
-  const claims = Layer.effect(Claims, Effect.gen(function*() {
-    const real = Context.get(yield* Layer.build(Claims.layer), Claims)
-    return Claims.of({ claim: (claim) => dies(claim.skill) ? Effect.die(new Error("a bug of ours")) : real.claim(claim) })
-  }))
-  const services = yield* Layer.build(Supervisor.layer(entries).pipe(
-    Layer.provideMerge([Run.layer({ session: undefined }), claims, Scheduler.layer]),
-    Layer.provideMerge([StateStore.layer("/state"), Process.layer]),
-    Layer.provideMerge(Layer.succeed(Disk, disk.disk))
-  ))
+  const claims = Layer.effect(
+    Claims,
+    Effect.gen(function* () {
+      const real = Context.get(yield* Layer.build(Claims.layer), Claims)
+      return Claims.of({ claim: (claim) => (dies(claim.skill) ? Effect.die(new Error("a bug of ours")) : real.claim(claim)) })
+    })
+  )
+  const services = yield* Layer.build(
+    Supervisor.layer(entries).pipe(
+      Layer.provideMerge([Run.layer({ session: undefined }), claims, Scheduler.layer]),
+      Layer.provideMerge([StateStore.layer("/state"), Process.layer]),
+      Layer.provideMerge(Layer.succeed(Disk, disk.disk))
+    )
+  )
   const supervisor = Context.get(services, Supervisor)
   const store = Context.get(services, StateStore)
   yield* Effect.provide(adopt({ version: "0", skills: entries.map(({ definition }) => definition), unreadable: new Set() }), services)
@@ -51,220 +63,326 @@ const supervised = Effect.fnUntraced(function*(
   const events = () =>
     readJournal([...disk.files()].filter(([path]) => path.startsWith("/state/journal/")).map(([, bytes]) => bytes)).events
   return {
-    supervisor, store, working, disk,
+    supervisor,
+    store,
+    working,
+    disk,
     pass: (ms: number) => TestClock.adjust(ms),
     /** What the journal says of one skill, each in a few words. */
-    story: (skill: string) => events().flatMap((event) => {
-      const name = "skill" in event ? event.skill : "run" in event ? event.run?.split("@")[0] : undefined
-      if (name !== skill || event.type === "skill.adopted") return []
-      return [`${iso(event.atMs).slice(14, -1)} ${event.type}${event.type === "run.settled" ? ` ${event.outcome}` : ""}`]
-    })
+    story: (skill: string) =>
+      events().flatMap((event) => {
+        const name = "skill" in event ? event.skill : "run" in event ? event.run?.split("@")[0] : undefined
+        if (name !== skill || event.type === "skill.adopted") return []
+        return [`${iso(event.atMs).slice(14, -1)} ${event.type}${event.type === "run.settled" ? ` ${event.outcome}` : ""}`]
+      })
   }
 })
 
 describe("a skill whose actor dies by a defect", () => {
-  it("is started again after a second, and does then what it owed; the others notice nothing", () => inVirtualTime(Effect.gen(function*() {
-    let bug = false
-    const world = yield* supervised([given("broken", everyTen), given("sound", everyTen)], { dies: (skill) => bug && skill === "broken" })
-    const [broken, sound] = [world.supervisor.actor("broken"), world.supervisor.actor("sound")]
-    bug = true
-    yield* world.pass(10_000)
-    bug = false
-    assert.strictEqual(broken?.getSnapshot().status, "error")
-    assert.isUndefined(world.supervisor.actor("broken"))
-    yield* world.pass(999)
-    assert.isUndefined(world.supervisor.actor("broken"))
-    assert.deepStrictEqual(world.story("broken"), [])
-    yield* world.pass(9_001)
-    assert.deepStrictEqual(world.story("broken"), [
-      "00:11 run.claimed", "00:11 attempt.started", "00:11 run.settled success", "00:20 run.claimed", "00:20 attempt.started", "00:20 run.settled success"
-    ])
-    assert.strictEqual(world.supervisor.actor("broken")?.getSnapshot().status, "active")
-    assert.strictEqual(world.supervisor.actor("sound"), sound)
-    assert.strictEqual(sound?.getSnapshot().status, "active")
-    assert.deepStrictEqual(world.story("sound").filter((line) => line.endsWith("started")), ["00:10 attempt.started", "00:20 attempt.started"])
-  })))
+  it("is started again after a second, and does then what it owed; the others notice nothing", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        let bug = false
+        const world = yield* supervised([given("broken", everyTen), given("sound", everyTen)], {
+          dies: (skill) => bug && skill === "broken"
+        })
+        const [broken, sound] = [world.supervisor.actor("broken"), world.supervisor.actor("sound")]
+        bug = true
+        yield* world.pass(10_000)
+        bug = false
+        assert.strictEqual(broken?.getSnapshot().status, "error")
+        assert.isUndefined(world.supervisor.actor("broken"))
+        yield* world.pass(999)
+        assert.isUndefined(world.supervisor.actor("broken"))
+        assert.deepStrictEqual(world.story("broken"), [])
+        yield* world.pass(9_001)
+        assert.deepStrictEqual(world.story("broken"), [
+          "00:11 run.claimed",
+          "00:11 attempt.started",
+          "00:11 run.settled success",
+          "00:20 run.claimed",
+          "00:20 attempt.started",
+          "00:20 run.settled success"
+        ])
+        assert.strictEqual(world.supervisor.actor("broken")?.getSnapshot().status, "active")
+        assert.strictEqual(world.supervisor.actor("sound"), sound)
+        assert.strictEqual(sound?.getSnapshot().status, "active")
+        assert.deepStrictEqual(
+          world.story("sound").filter((line) => line.endsWith("started")),
+          ["00:10 attempt.started", "00:20 attempt.started"]
+        )
+      })
+    ))
 
-  it("is not started again before what its last attempt left behind has ended", () => inVirtualTime(Effect.gen(function*() {
-    const log: Array<string> = []
-    const clock = yield* Effect.clockWith(Effect.succeed)
-    const note = (text: string) => Effect.sync(() => log.push(`${iso(clock.currentTimeMillisUnsafe()).slice(14, -1)} ${text}`))
-    let bug = false
-    const work = ({ attempt, slot }: EffectSkillContext) => Effect.andThen(
-      note(`attempt ${attempt} begins`),
-      attempt === 1 && slot.getTime() === beginningMs + 10_000 ? Effect.onInterrupt(Effect.never, () => Effect.andThen(Effect.sleep(7_000), note("attempt 1 ended"))) : Effect.void
-    )
-    const world = yield* supervised([given("broken", everyTen, work)], { dies: () => bug })
-    yield* world.pass(10_000)
-    bug = true
-    world.supervisor.setGates(() => ({ open: false, reason: "test" }))
-    yield* world.pass(10_000)
-    assert.strictEqual(world.supervisor.actor("broken")?.getSnapshot().status, "active")
-    // The slot that was held is looked at, and that dies while the run is under way.
-    world.supervisor.setGates(open)
-    yield* world.pass(1)
-    bug = false
-    assert.isUndefined(world.supervisor.actor("broken"))
-    yield* world.pass(8_100)
-    assert.deepStrictEqual(log, ["00:10 attempt 1 begins", "00:27 attempt 1 ended", "00:28 attempt 2 begins", "00:28 attempt 1 begins"])
-  })))
+  it("is not started again before what its last attempt left behind has ended", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const log: Array<string> = []
+        const clock = yield* Effect.clockWith(Effect.succeed)
+        const note = (text: string) => Effect.sync(() => log.push(`${iso(clock.currentTimeMillisUnsafe()).slice(14, -1)} ${text}`))
+        let bug = false
+        const work = ({ attempt, slot }: EffectSkillContext) =>
+          Effect.andThen(
+            note(`attempt ${attempt} begins`),
+            attempt === 1 && slot.getTime() === beginningMs + 10_000
+              ? Effect.onInterrupt(Effect.never, () => Effect.andThen(Effect.sleep(7_000), note("attempt 1 ended")))
+              : Effect.void
+          )
+        const world = yield* supervised([given("broken", everyTen, work)], { dies: () => bug })
+        yield* world.pass(10_000)
+        bug = true
+        world.supervisor.setGates(() => ({ open: false, reason: "test" }))
+        yield* world.pass(10_000)
+        assert.strictEqual(world.supervisor.actor("broken")?.getSnapshot().status, "active")
+        // The slot that was held is looked at, and that dies while the run is under way.
+        world.supervisor.setGates(open)
+        yield* world.pass(1)
+        bug = false
+        assert.isUndefined(world.supervisor.actor("broken"))
+        yield* world.pass(8_100)
+        assert.deepStrictEqual(log, ["00:10 attempt 1 begins", "00:27 attempt 1 ended", "00:28 attempt 2 begins", "00:28 attempt 1 begins"])
+      })
+    ))
 
-  it("is put aside, on record, past five crashes in a quarter of an hour; the others run on", () => inVirtualTime(Effect.gen(function*() {
-    const world = yield* supervised([given("broken", everyTen), given("sound", everyTen)], { dies: (skill) => skill === "broken" })
-    yield* world.pass(10_000)
-    yield* world.pass(4_999)
-    assert.deepInclude((yield* world.supervisor.skills)[0], { name: "broken", state: "waiting" })
-    yield* world.pass(1)
-    assert.deepStrictEqual(world.story("broken"), ["00:15 skill.quarantined"])
-    const [broken, sound] = yield* world.supervisor.skills
-    assert.deepInclude(broken, { name: "broken", state: "quarantined" })
-    assert.match(broken?.reason ?? "", /^its actor keeps crashing: .*a bug of ours/)
-    assert.deepInclude(sound, { name: "sound", state: "waiting" })
-    assert.deepInclude({ ...(yield* Effect.flip(world.supervisor.trigger("broken"))) }, { code: "SKILL_ASIDE" })
-    yield* world.pass(3_600_000)
-    assert.strictEqual(world.story("broken").length, 1)
-    assert.strictEqual(world.story("sound").filter((line) => line.endsWith("success")).length, 361)
-  })))
+  it("is put aside, on record, past five crashes in a quarter of an hour; the others run on", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const world = yield* supervised([given("broken", everyTen), given("sound", everyTen)], { dies: (skill) => skill === "broken" })
+        yield* world.pass(10_000)
+        yield* world.pass(4_999)
+        assert.deepInclude((yield* world.supervisor.skills)[0], { name: "broken", state: "waiting" })
+        yield* world.pass(1)
+        assert.deepStrictEqual(world.story("broken"), ["00:15 skill.quarantined"])
+        const [broken, sound] = yield* world.supervisor.skills
+        assert.deepInclude(broken, { name: "broken", state: "quarantined" })
+        assert.match(broken?.reason ?? "", /^its actor keeps crashing: .*a bug of ours/)
+        assert.deepInclude(sound, { name: "sound", state: "waiting" })
+        assert.deepInclude({ ...(yield* Effect.flip(world.supervisor.trigger("broken"))) }, { code: "SKILL_ASIDE" })
+        yield* world.pass(3_600_000)
+        assert.strictEqual(world.story("broken").length, 1)
+        assert.strictEqual(world.story("sound").filter((line) => line.endsWith("success")).length, 361)
+      })
+    ))
 
-  it("is started again for ever where it crashes now and then", () => inVirtualTime(Effect.gen(function*() {
-    let claims = 0
-    const everySecond = () => ++claims % 2 === 1
-    const world = yield* supervised([given("broken", { schedule: { every: "4 minutes" } })], { dies: everySecond })
-    yield* world.pass(12 * 240_000 + 1_000)
-    assert.strictEqual(claims, 24)
-    assert.strictEqual(world.supervisor.actor("broken")?.getSnapshot().status, "active")
-    assert.strictEqual(world.story("broken").filter((line) => line.endsWith("success")).length, 12)
-  })))
+  it("is started again for ever where it crashes now and then", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        let claims = 0
+        const everySecond = () => ++claims % 2 === 1
+        const world = yield* supervised([given("broken", { schedule: { every: "4 minutes" } })], { dies: everySecond })
+        yield* world.pass(12 * 240_000 + 1_000)
+        assert.strictEqual(claims, 24)
+        assert.strictEqual(world.supervisor.actor("broken")?.getSnapshot().status, "active")
+        assert.strictEqual(world.story("broken").filter((line) => line.endsWith("success")).length, 12)
+      })
+    ))
 })
 
 describe("closing the supervisor", () => {
   const stubborn = (ended: Array<string>) => (ctx: EffectSkillContext) =>
-    Effect.onInterrupt(Effect.never, () => Effect.andThen(Effect.sleep(5_000), Effect.sync(() => ended.push(ctx.skill))))
+    Effect.onInterrupt(Effect.never, () =>
+      Effect.andThen(
+        Effect.sleep(5_000),
+        Effect.sync(() => ended.push(ctx.skill))
+      )
+    )
 
-  it("stops every skill at once, and waits until each attempt has ended; they end side by side", () => inVirtualTime(Effect.gen(function*() {
-    const ended: Array<string> = []
-    const names = ["a", "b", "c", "d", "e", "f"]
-    const world = yield* supervised([...names.map((name) => given(name, everyTen, stubborn(ended))), given("idle", {})])
-    yield* world.pass(10_000)
-    const actors = [...names, "idle"].map((name) => world.supervisor.actor(name)!)
-    const runs = actors.flatMap((actor) => actor.getSnapshot().children.run ?? [])
-    assert.strictEqual(runs.length, 6)
-    const closing = yield* Effect.forkChild(Fiber.interrupt(world.working))
-    yield* world.pass(4_999)
-    assert.deepStrictEqual(actors.map((actor) => actor.getSnapshot().status), actors.map(() => "stopped"))
-    assert.deepStrictEqual(runs.map((run) => run.getSnapshot().status), runs.map(() => "stopped"))
-    assert.deepStrictEqual(ended, [])
-    assert.isUndefined(closing.pollUnsafe())
-    yield* world.pass(1)
-    assert.sameMembers(ended, names)
-    assert.isDefined(closing.pollUnsafe())
-    assert.isUndefined(world.supervisor.actor("a"))
-    yield* world.pass(60_000)
-    assert.strictEqual(ended.length, 6)
-    assert.deepStrictEqual(world.story("a"), ["00:10 run.claimed", "00:10 attempt.started"])
-  })))
+  it("stops every skill at once, and waits until each attempt has ended; they end side by side", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const ended: Array<string> = []
+        const names = ["a", "b", "c", "d", "e", "f"]
+        const world = yield* supervised([...names.map((name) => given(name, everyTen, stubborn(ended))), given("idle", {})])
+        yield* world.pass(10_000)
+        const actors = [...names, "idle"].map((name) => world.supervisor.actor(name)!)
+        const runs = actors.flatMap((actor) => actor.getSnapshot().children.run ?? [])
+        assert.strictEqual(runs.length, 6)
+        const closing = yield* Effect.forkChild(Fiber.interrupt(world.working))
+        yield* world.pass(4_999)
+        assert.deepStrictEqual(
+          actors.map((actor) => actor.getSnapshot().status),
+          actors.map(() => "stopped")
+        )
+        assert.deepStrictEqual(
+          runs.map((run) => run.getSnapshot().status),
+          runs.map(() => "stopped")
+        )
+        assert.deepStrictEqual(ended, [])
+        assert.isUndefined(closing.pollUnsafe())
+        yield* world.pass(1)
+        assert.sameMembers(ended, names)
+        assert.isDefined(closing.pollUnsafe())
+        assert.isUndefined(world.supervisor.actor("a"))
+        yield* world.pass(60_000)
+        assert.strictEqual(ended.length, 6)
+        assert.deepStrictEqual(world.story("a"), ["00:10 run.claimed", "00:10 attempt.started"])
+      })
+    ))
 })
 
 describe("a gate", () => {
-  const sessionDown: Gates = ({ needs }) => needs.includes("session") ? { open: false, reason: "needs session, which is down: refused" } : { open: true }
+  const sessionDown: Gates = ({ needs }) =>
+    needs.includes("session") ? { open: false, reason: "needs session, which is down: refused" } : { open: true }
 
-  it("holds what needs the session, with its reason, and lets it go in the order of the slots", () => inVirtualTime(Effect.gen(function*() {
-    const ran: Array<string> = []
-    const work = (ctx: EffectSkillContext) => Effect.andThen(Effect.sleep(500), Effect.sync(() => ran.push(`${ctx.skill} ${iso(ctx.slot.getTime()).slice(14, -1)}`)))
-    const world = yield* supervised([
-      given("local", everyTen, work), given("teller", { ...everyTen, needs: ["session"], catchUp: "all" }, work)
-    ], { gates: sessionDown })
-    yield* world.pass(35_000)
-    assert.deepStrictEqual(ran, ["local 00:10", "local 00:20", "local 00:30"])
-    const [, teller] = yield* world.supervisor.skills
-    assert.deepInclude(teller, { name: "teller", state: "held", reason: "needs session, which is down: refused", nextDueAtMs: undefined })
-    assert.deepStrictEqual(world.story("teller"), [])
-    assert.deepInclude({ ...(yield* Effect.flip(world.supervisor.trigger("teller"))) }, { code: "SKILL_HELD", got: "needs session, which is down: refused" })
-    world.supervisor.setGates(open)
-    yield* world.pass(2_000)
-    assert.deepStrictEqual(ran.slice(3), ["teller 00:10", "teller 00:20", "teller 00:30"])
-    assert.deepInclude((yield* world.supervisor.skills)[1], { state: "waiting" })
-  })))
+  it("holds what needs the session, with its reason, and lets it go in the order of the slots", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const ran: Array<string> = []
+        const work = (ctx: EffectSkillContext) =>
+          Effect.andThen(
+            Effect.sleep(500),
+            Effect.sync(() => ran.push(`${ctx.skill} ${iso(ctx.slot.getTime()).slice(14, -1)}`))
+          )
+        const world = yield* supervised(
+          [given("local", everyTen, work), given("teller", { ...everyTen, needs: ["session"], catchUp: "all" }, work)],
+          { gates: sessionDown }
+        )
+        yield* world.pass(35_000)
+        assert.deepStrictEqual(ran, ["local 00:10", "local 00:20", "local 00:30"])
+        const [, teller] = yield* world.supervisor.skills
+        assert.deepInclude(teller, {
+          name: "teller",
+          state: "held",
+          reason: "needs session, which is down: refused",
+          nextDueAtMs: undefined
+        })
+        assert.deepStrictEqual(world.story("teller"), [])
+        assert.deepInclude(
+          { ...(yield* Effect.flip(world.supervisor.trigger("teller"))) },
+          { code: "SKILL_HELD", got: "needs session, which is down: refused" }
+        )
+        world.supervisor.setGates(open)
+        yield* world.pass(2_000)
+        assert.deepStrictEqual(ran.slice(3), ["teller 00:10", "teller 00:20", "teller 00:30"])
+        assert.deepInclude((yield* world.supervisor.skills)[1], { state: "waiting" })
+      })
+    ))
 
-  it("that closes leaves the run under way alone, retries of it included, and starts no other", () => inVirtualTime(Effect.gen(function*() {
-    const ran: Array<string> = []
-    const work = (ctx: EffectSkillContext) => Effect.andThen(Effect.sleep(4_000), Effect.suspend(() => {
-      ran.push(`${iso(ctx.slot.getTime()).slice(14, -1)} attempt ${ctx.attempt}`)
-      return ctx.attempt === 1 ? Effect.fail("not yet") : Effect.void
-    }))
-    const world = yield* supervised([given("teller", { ...everyTen, needs: ["session"] }, work)])
-    yield* world.pass(11_000)
-    world.supervisor.setGates(sessionDown)
-    yield* world.pass(60_000)
-    assert.deepStrictEqual(ran, ["00:10 attempt 1", "00:10 attempt 2"])
-    assert.deepStrictEqual(world.story("teller").slice(-1), ["00:19 run.settled success"])
-    world.supervisor.setGates(open)
-    yield* world.pass(1)
-    const settled = world.store.ledger.slots
-    assert.deepInclude(settled, { run: 2, coalesced: 5 })
-  })))
+  it("that closes leaves the run under way alone, retries of it included, and starts no other", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const ran: Array<string> = []
+        const work = (ctx: EffectSkillContext) =>
+          Effect.andThen(
+            Effect.sleep(4_000),
+            Effect.suspend(() => {
+              ran.push(`${iso(ctx.slot.getTime()).slice(14, -1)} attempt ${ctx.attempt}`)
+              return ctx.attempt === 1 ? Effect.fail("not yet") : Effect.void
+            })
+          )
+        const world = yield* supervised([given("teller", { ...everyTen, needs: ["session"] }, work)])
+        yield* world.pass(11_000)
+        world.supervisor.setGates(sessionDown)
+        yield* world.pass(60_000)
+        assert.deepStrictEqual(ran, ["00:10 attempt 1", "00:10 attempt 2"])
+        assert.deepStrictEqual(world.story("teller").slice(-1), ["00:19 run.settled success"])
+        world.supervisor.setGates(open)
+        yield* world.pass(1)
+        const settled = world.store.ledger.slots
+        assert.deepInclude(settled, { run: 2, coalesced: 5 })
+      })
+    ))
 
-  it("that closes while claimed runs wait for their turn keeps them waiting", () => inVirtualTime(Effect.gen(function*() {
-    const ran: Array<string> = []
-    const work = (ctx: EffectSkillContext) => Effect.andThen(Effect.sleep(2_000), Effect.sync(() => ran.push(iso(ctx.slot.getTime()).slice(14, -1))))
-    const world = yield* supervised([given("teller", { ...everyTen, needs: ["session"], catchUp: "all" }, work)], { gates: sessionDown })
-    yield* world.pass(30_000)
-    world.supervisor.setGates(open)
-    yield* world.pass(1_000)
-    world.supervisor.setGates(sessionDown)
-    yield* world.pass(5_000)
-    assert.deepStrictEqual(ran, ["00:10"])
-    world.supervisor.setGates(open)
-    yield* world.pass(4_000)
-    assert.deepStrictEqual(ran, ["00:10", "00:20", "00:30"])
-  })))
+  it("that closes while claimed runs wait for their turn keeps them waiting", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const ran: Array<string> = []
+        const work = (ctx: EffectSkillContext) =>
+          Effect.andThen(
+            Effect.sleep(2_000),
+            Effect.sync(() => ran.push(iso(ctx.slot.getTime()).slice(14, -1)))
+          )
+        const world = yield* supervised([given("teller", { ...everyTen, needs: ["session"], catchUp: "all" }, work)], {
+          gates: sessionDown
+        })
+        yield* world.pass(30_000)
+        world.supervisor.setGates(open)
+        yield* world.pass(1_000)
+        world.supervisor.setGates(sessionDown)
+        yield* world.pass(5_000)
+        assert.deepStrictEqual(ran, ["00:10"])
+        world.supervisor.setGates(open)
+        yield* world.pass(4_000)
+        assert.deepStrictEqual(ran, ["00:10", "00:20", "00:30"])
+      })
+    ))
 
-  it("that opens and closes again while slots wait keeps the newest reason", () => inVirtualTime(Effect.gen(function*() {
-    const world = yield* supervised([given("teller", { ...everyTen, needs: ["session"] })], { gates: sessionDown })
-    yield* world.pass(15_000)
-    world.supervisor.setGates(() => ({ open: false, reason: "draining: asked to stop" }))
-    yield* world.pass(1)
-    assert.deepInclude((yield* world.supervisor.skills)[0], { state: "held", reason: "draining: asked to stop" })
-  })))
+  it("that opens and closes again while slots wait keeps the newest reason", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const world = yield* supervised([given("teller", { ...everyTen, needs: ["session"] })], { gates: sessionDown })
+        yield* world.pass(15_000)
+        world.supervisor.setGates(() => ({ open: false, reason: "draining: asked to stop" }))
+        yield* world.pass(1)
+        assert.deepInclude((yield* world.supervisor.skills)[0], { state: "held", reason: "draining: asked to stop" })
+      })
+    ))
 })
 
 describe("a trigger", () => {
-  it("asked twice at once with one key is one run", () => inVirtualTime(Effect.gen(function*() {
-    let ran = 0
-    const world = yield* supervised([given("job", {}, () => Effect.sync(() => { ran += 1 }))])
-    world.disk.failNext("append", "ENOSPC") // Both have asked before the first claim is on record.
-    const asking = yield* Effect.forkChild(
-      Effect.all([world.supervisor.trigger("job", "once"), world.supervisor.trigger("job", "once")], { concurrency: "unbounded" })
-    )
-    yield* world.pass(2_000)
-    const [first, second] = yield* Fiber.join(asking)
-    assert.strictEqual(first, second)
-    assert.strictEqual(ran, 1)
-    assert.deepStrictEqual(world.story("job").map((line) => line.slice(6)), ["run.claimed", "attempt.started", "run.settled success"])
-  })))
+  it("asked twice at once with one key is one run", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        let ran = 0
+        const world = yield* supervised([
+          given("job", {}, () =>
+            Effect.sync(() => {
+              ran += 1
+            })
+          )
+        ])
+        world.disk.failNext("append", "ENOSPC") // Both have asked before the first claim is on record.
+        const asking = yield* Effect.forkChild(
+          Effect.all([world.supervisor.trigger("job", "once"), world.supervisor.trigger("job", "once")], { concurrency: "unbounded" })
+        )
+        yield* world.pass(2_000)
+        const [first, second] = yield* Fiber.join(asking)
+        assert.strictEqual(first, second)
+        assert.strictEqual(ran, 1)
+        assert.deepStrictEqual(
+          world.story("job").map((line) => line.slice(6)),
+          ["run.claimed", "attempt.started", "run.settled success"]
+        )
+      })
+    ))
 
-  it("asked twice at once without a key is one run and one refusal", () => inVirtualTime(Effect.gen(function*() {
-    const world = yield* supervised([given("job", {}, () => Effect.sleep(1_000))])
-    world.disk.failNext("append", "ENOSPC")
-    const ask = Effect.result(world.supervisor.trigger("job"))
-    const asking = yield* Effect.forkChild(Effect.all([ask, ask], { concurrency: "unbounded" }))
-    yield* world.pass(1_500)
-    const asked = yield* Fiber.join(asking)
-    assert.deepStrictEqual(asked.map(({ _tag }) => _tag), ["Success", "Failure"])
-    assert.deepInclude({ ...(asked[1]?._tag === "Failure" ? asked[1].failure : {}) }, { code: "RUN_OVERLAP" })
-  })))
+  it("asked twice at once without a key is one run and one refusal", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const world = yield* supervised([given("job", {}, () => Effect.sleep(1_000))])
+        world.disk.failNext("append", "ENOSPC")
+        const ask = Effect.result(world.supervisor.trigger("job"))
+        const asking = yield* Effect.forkChild(Effect.all([ask, ask], { concurrency: "unbounded" }))
+        yield* world.pass(1_500)
+        const asked = yield* Fiber.join(asking)
+        assert.deepStrictEqual(
+          asked.map(({ _tag }) => _tag),
+          ["Success", "Failure"]
+        )
+        assert.deepInclude({ ...(asked[1]?._tag === "Failure" ? asked[1].failure : {}) }, { code: "RUN_OVERLAP" })
+      })
+    ))
 
-  it("of somebody who stops waiting still runs, once its claim is on record", () => inVirtualTime(Effect.gen(function*() {
-    const world = yield* supervised([given("job", {})])
-    world.disk.failNext("append", "ENOSPC")
-    const asking = yield* Effect.forkChild(Effect.timeout(world.supervisor.trigger("job", "once"), 100))
-    yield* world.pass(2_000)
-    assert.strictEqual((yield* Fiber.await(asking))._tag, "Failure")
-    assert.deepStrictEqual(world.story("job").map((line) => line.slice(6)), ["run.claimed", "attempt.started", "run.settled success"])
-  })))
+  it("of somebody who stops waiting still runs, once its claim is on record", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const world = yield* supervised([given("job", {})])
+        world.disk.failNext("append", "ENOSPC")
+        const asking = yield* Effect.forkChild(Effect.timeout(world.supervisor.trigger("job", "once"), 100))
+        yield* world.pass(2_000)
+        assert.strictEqual((yield* Fiber.await(asking))._tag, "Failure")
+        assert.deepStrictEqual(
+          world.story("job").map((line) => line.slice(6)),
+          ["run.claimed", "attempt.started", "run.settled success"]
+        )
+      })
+    ))
 
-  it("with a key that cannot stand in a run's name is refused", () => inVirtualTime(Effect.gen(function*() {
-    const world = yield* supervised([given("job", {})])
-    assert.deepInclude({ ...(yield* Effect.flip(world.supervisor.trigger("job", "../x"))) }, { code: "TRIGGER_KEY" })
-  })))
+  it("with a key that cannot stand in a run's name is refused", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const world = yield* supervised([given("job", {})])
+        assert.deepInclude({ ...(yield* Effect.flip(world.supervisor.trigger("job", "../x"))) }, { code: "TRIGGER_KEY" })
+      })
+    ))
 })

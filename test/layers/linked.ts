@@ -17,47 +17,78 @@ import type { Peer } from "../../src/testing/ScriptedPeer.ts"
 export const mainSession = "agent:main:main"
 
 /** Everything above the peer: one start of the runtime, gone with the scope. The gateway's HTTP is always ready. */
-export const linked = (peer: Peer, kept: Memory) => linkedOver(
-  Layer.merge(peer.dial, Layer.succeed(Gateway, { probe: Effect.succeed<Probe>({ _tag: "Ready" }) })),
-  kept, Result.getOrThrow(gatewayUrl("ws://localhost:3019")), Redacted.make("secret-token")
-)
+export const linked = (peer: Peer, kept: Memory) =>
+  linkedOver(
+    Layer.merge(peer.dial, Layer.succeed(Gateway, { probe: Effect.succeed<Probe>({ _tag: "Ready" }) })),
+    kept,
+    Result.getOrThrow(gatewayUrl("ws://localhost:3019")),
+    Redacted.make("secret-token")
+  )
 
 /** The same over any way to dial and to ask. */
-export const linkedOver = Effect.fnUntraced(function*(
-  below: Layer.Layer<Dial | Gateway>, kept: Memory, url: GatewayUrl, token: Redacted.Redacted
+export const linkedOver = Effect.fnUntraced(function* (
+  below: Layer.Layer<Dial | Gateway>,
+  kept: Memory,
+  url: GatewayUrl,
+  token: Redacted.Redacted
 ) {
-  const services = yield* Layer.build(Outbox.layer.pipe(
-    Layer.provideMerge(History.layer({ session: mainSession })),
-    Layer.provideMerge(Session.layer({ url, token, version: "0.0.0" })),
-    Layer.provideMerge(Layer.merge(memoryStore(kept), below))
-  ))
+  const services = yield* Layer.build(
+    Outbox.layer.pipe(
+      Layer.provideMerge(History.layer({ session: mainSession })),
+      Layer.provideMerge(Session.layer({ url, token, version: "0.0.0" })),
+      Layer.provideMerge(Layer.merge(memoryStore(kept), below))
+    )
+  )
   const [session, gateway, outbox] = yield* Effect.provide(Effect.all([bindSession, bindGateway, bindOutbox]), services)
-  const { actor } = yield* runMachine(runtimeMachine.provide({
-    actors: {
-      recover: fromEffect(() => Effect.void),
-      supervisor: fromEffect((): Effect.Effect<void> => Effect.never),
-      storage: fromEffect((): Effect.Effect<void> => Effect.never),
-      drain: fromEffect(() => Effect.void),
-      session, gateway, outbox
-    }
-  }), { input: { linked: true, hold: false, drainDeadlineMs: 1_000 } })
+  const { actor } = yield* runMachine(
+    runtimeMachine.provide({
+      actors: {
+        recover: fromEffect(() => Effect.void),
+        supervisor: fromEffect((): Effect.Effect<void> => Effect.never),
+        storage: fromEffect((): Effect.Effect<void> => Effect.never),
+        drain: fromEffect(() => Effect.void),
+        session,
+        gateway,
+        outbox
+      }
+    }),
+    { input: { linked: true, hold: false, drainDeadlineMs: 1_000 } }
+  )
   return {
     services,
     mode: () => linkOf(actor.getSnapshot()),
     status: () => actor.getSnapshot().status,
-    child: (name: "session" | "gateway" | "outbox") => actor.getSnapshot().children[name]!.getSnapshot() as { readonly value: unknown; readonly context: any }
+    child: (name: "session" | "gateway" | "outbox") =>
+      actor.getSnapshot().children[name]!.getSnapshot() as { readonly value: unknown; readonly context: any }
   }
 })
 
 /** Puts reports on record as if their runs had just settled. */
 export const settle = (services: Context.Context<StateStore>, ...runs: ReadonlyArray<string>) =>
-  Effect.provide(StateStore.use((store) => Effect.forEach(runs, (run) => store.append(
-    { type: "run.claimed", run, skill: run.split("@")[0]!, slot: 0, fence: 1, digest: "d", missed: 0 },
-    {
-      type: "run.settled", run, outcome: "success", reason: "", startedAtMs: 0, durationMs: 1, fields: {},
-      report: { session: mainSession, text: `report of ${run}` }
-    }
-  ), { discard: true })), services)
+  Effect.provide(
+    StateStore.use((store) =>
+      Effect.forEach(
+        runs,
+        (run) =>
+          store.append(
+            { type: "run.claimed", run, skill: run.split("@")[0]!, slot: 0, fence: 1, digest: "d", missed: 0 },
+            {
+              type: "run.settled",
+              run,
+              outcome: "success",
+              reason: "",
+              startedAtMs: 0,
+              durationMs: 1,
+              fields: {},
+              report: { session: mainSession, text: `report of ${run}` }
+            }
+          ),
+        { discard: true }
+      )
+    ),
+    services
+  )
 
 /** Passes time in small steps, so that what one step forks has begun before the next. */
-export const pass = (ms: number) => Effect.forEach(Array.from({ length: Math.ceil(ms / 50) }), () => TestClock.adjust(Math.min(50, ms)), { discard: true })
+export const pass = (ms: number) =>
+  Effect.forEach(Array.from({ length: Math.ceil(ms / 50) }), () => TestClock.adjust(Math.min(50, ms)), { discard: true })

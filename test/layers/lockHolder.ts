@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { Disk } from "../../src/layers/Disk.ts"
 import { StateStore } from "../../src/layers/StateStore.ts"
 
-const held = Effect.gen(function*() {
+const held = Effect.gen(function* () {
   yield* StateStore
   yield* Effect.sync(() => process.stdout.write("held\n"))
   return yield* Effect.never

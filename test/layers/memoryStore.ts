@@ -14,26 +14,33 @@ export interface Memory {
 export const memory = (): Memory => ({ journal: [], views: new Map(), ledger: fold([]) })
 
 /** Each layer made of the same memory is one more start on the same directory. */
-export const memoryStore = (kept: Memory) => Layer.effect(StateStore, Effect.gen(function*() {
-  const ledger = fold(kept.journal)
-  kept.ledger = ledger
-  const events = yield* PubSub.unbounded<JournalEvent>()
-  return StateStore.of({
-    directory: "/nowhere",
-    epoch: 1,
-    append: Effect.fnUntraced(function*(...added) {
-      for (const one of added) {
-        const event = { v: 1, atMs: yield* Clock.currentTimeMillis, ...one } as JournalEvent
-        kept.journal.push(event)
-        ledger.apply(event)
-        yield* PubSub.publish(events, event)
-      }
-    }),
-    ledger,
-    events: Stream.fromPubSub(events),
-    condition: Stream.concat(Stream.succeed({ _tag: "Writable" } as const), Stream.never),
-    view: (path, text) => Effect.sync(() => { kept.views.set(path, text) }),
-    flushed: Effect.void,
-    damage: []
-  })
-}))
+export const memoryStore = (kept: Memory) =>
+  Layer.effect(
+    StateStore,
+    Effect.gen(function* () {
+      const ledger = fold(kept.journal)
+      kept.ledger = ledger
+      const events = yield* PubSub.unbounded<JournalEvent>()
+      return StateStore.of({
+        directory: "/nowhere",
+        epoch: 1,
+        append: Effect.fnUntraced(function* (...added) {
+          for (const one of added) {
+            const event = { v: 1, atMs: yield* Clock.currentTimeMillis, ...one } as JournalEvent
+            kept.journal.push(event)
+            ledger.apply(event)
+            yield* PubSub.publish(events, event)
+          }
+        }),
+        ledger,
+        events: Stream.fromPubSub(events),
+        condition: Stream.concat(Stream.succeed({ _tag: "Writable" } as const), Stream.never),
+        view: (path, text) =>
+          Effect.sync(() => {
+            kept.views.set(path, text)
+          }),
+        flushed: Effect.void,
+        damage: []
+      })
+    })
+  )

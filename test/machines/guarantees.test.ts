@@ -39,7 +39,9 @@ describe("the guarantees", () => {
   })
 
   it("stand on exactly one state each", () => {
-    const shown = nodesOf(machines.runtimeMachine).flatMap(({ meta }) => meta === undefined ? [] : [(meta as { readonly mode: Mode }).mode])
+    const shown = nodesOf(machines.runtimeMachine).flatMap(({ meta }) =>
+      meta === undefined ? [] : [(meta as { readonly mode: Mode }).mode]
+    )
     assert.sameMembers(shown, Object.keys(guarantees))
     assert.strictEqual(new Set(shown).size, shown.length)
   })
@@ -49,9 +51,10 @@ describe("every machine", () => {
   const all = Object.entries(machines).filter((entry): entry is [string, AnyStateMachine] => entry[0].endsWith("Machine"))
 
   it("is one of the seven", () => {
-    assert.sameMembers(all.map(([name]) => name), [
-      "runtimeMachine", "supervisorMachine", "skillMachine", "runMachine", "sessionMachine", "gatewayMachine", "outboxMachine"
-    ])
+    assert.sameMembers(
+      all.map(([name]) => name),
+      ["runtimeMachine", "supervisorMachine", "skillMachine", "runMachine", "sessionMachine", "gatewayMachine", "outboxMachine"]
+    )
   })
 
   it.each(all)("%s names its guards and actions, since names are what a picture shows", (_, machine) => {

@@ -41,11 +41,17 @@ const walk = (input: { readonly linked: boolean; readonly hold: boolean }): Read
   for (let snapshot = todo.pop(); snapshot !== undefined; snapshot = todo.pop()) {
     if (seen.has(key(snapshot))) continue
     const from = snapshot
-    const moves = from.status !== "active" ? [] : events.filter((type) => possible(type, from)).map((type): Move => {
-      const [to, actions] = transition(runtimeMachine, from, eventOf(type) as never)
-      const named = (kind: string) => actions.filter((action) => action.type === kind).map((action) => (action.params as { readonly id: string }).id)
-      return { event: type, to, stopped: named("xstate.stopChild"), started: named("xstate.spawnChild") }
-    })
+    const moves =
+      from.status !== "active"
+        ? []
+        : events
+            .filter((type) => possible(type, from))
+            .map((type): Move => {
+              const [to, actions] = transition(runtimeMachine, from, eventOf(type) as never)
+              const named = (kind: string) =>
+                actions.filter((action) => action.type === kind).map((action) => (action.params as { readonly id: string }).id)
+              return { event: type, to, stopped: named("xstate.stopChild"), started: named("xstate.spawnChild") }
+            })
     seen.set(key(from), { snapshot: from, moves })
     todo.push(...moves.map(({ to }) => to))
   }
@@ -60,8 +66,12 @@ const operating = all.filter(({ snapshot }) => snapshot.matches("operating"))
 
 /** What may end `operating`: a person, the disk, or a defect of the supervisor itself. */
 const endings = new Set([
-  "runtime.stop", "storage.failed", "xstate.error.actor.supervisor", "xstate.after.drainDeadline.runtime.operating.intake.draining",
-  "xstate.done.actor.0.runtime.operating.intake.draining", "xstate.error.actor.0.runtime.operating.intake.draining"
+  "runtime.stop",
+  "storage.failed",
+  "xstate.error.actor.supervisor",
+  "xstate.after.drainDeadline.runtime.operating.intake.draining",
+  "xstate.done.actor.0.runtime.operating.intake.draining",
+  "xstate.error.actor.0.runtime.operating.intake.draining"
 ])
 
 describe("the walk", () => {
@@ -73,8 +83,16 @@ describe("the walk", () => {
       for (const child of Object.values(node.states)) collect(child)
     }
     collect(runtimeMachine.root)
-    const passing = ["runtime.operating.session.absent", "runtime.operating.gateway.absent", "runtime.operating.outbox.absent", "runtime.operating.link.standalone"]
-    assert.deepStrictEqual(nodes.filter((node) => !states.has(node)), [])
+    const passing = [
+      "runtime.operating.session.absent",
+      "runtime.operating.gateway.absent",
+      "runtime.operating.outbox.absent",
+      "runtime.operating.link.standalone"
+    ]
+    assert.deepStrictEqual(
+      nodes.filter((node) => !states.has(node)),
+      []
+    )
     assert.isAbove(linked.length, 150)
     assert.isTrue(passing.every((node) => standalone.some(({ snapshot }) => snapshot._nodes.some(({ id }) => id === node))))
   })
@@ -98,7 +116,10 @@ describe("the supervisor", () => {
 
   it("is invoked by a node that no transition of session, gateway, outbox or link can exit", () => {
     const { operating: node } = runtimeMachine.root.states
-    assert.deepStrictEqual(node?.invoke.map(({ src }) => src), ["supervisor"])
+    assert.deepStrictEqual(
+      node?.invoke.map(({ src }) => src),
+      ["supervisor"]
+    )
     for (const region of ["session", "gateway", "outbox", "link"] as const) {
       const collect = (inner: StateNode<any, any>): void => {
         const own = [...inner.transitions.values(), inner.always ?? []].flat()
@@ -131,17 +152,26 @@ describe("the mode", () => {
   it("says of the link what the reports of session and gateway say", () => {
     for (const { snapshot } of operating) {
       const { session, gateway } = snapshot.context
-      const expected: ReadonlyArray<Mode> = session === "notConfigured"
-        ? ["standalone"]
-        : session !== undefined
-        ? gateway !== undefined ? ["degraded.partitioned"] : ["degraded.sessionLost"]
-        : gateway !== undefined ? ["degraded.gatewayLost"] : ["resyncing", "connected"]
+      const expected: ReadonlyArray<Mode> =
+        session === "notConfigured"
+          ? ["standalone"]
+          : session !== undefined
+            ? gateway !== undefined
+              ? ["degraded.partitioned"]
+              : ["degraded.sessionLost"]
+            : gateway !== undefined
+              ? ["degraded.gatewayLost"]
+              : ["resyncing", "connected"]
       assert.include(expected, linkOf(snapshot), key(snapshot))
     }
   })
 
   it("leads back to connected, or standalone, from every configuration, without a stop", () => {
-    for (const [configurations, goal] of [[linked, "connected"], [heldAtFirst, "connected"], [standalone, "standalone"]] as const) {
+    for (const [configurations, goal] of [
+      [linked, "connected"],
+      [heldAtFirst, "connected"],
+      [standalone, "standalone"]
+    ] as const) {
       const good = new Set(configurations.filter(({ snapshot }) => modeOf(snapshot) === goal).map(({ snapshot }) => key(snapshot)))
       for (let grown = true; grown;) {
         grown = false
@@ -153,7 +183,10 @@ describe("the mode", () => {
       }
       const lost = configurations.filter(({ snapshot }) => snapshot.status === "active" && !good.has(key(snapshot)))
       // A runtime that drains has been asked to stop: there is no way back from that, and there should be none.
-      assert.deepStrictEqual(lost.filter(({ snapshot }) => modeOf(snapshot) !== "draining").map(({ snapshot }) => key(snapshot)), [])
+      assert.deepStrictEqual(
+        lost.filter(({ snapshot }) => modeOf(snapshot) !== "draining").map(({ snapshot }) => key(snapshot)),
+        []
+      )
     }
   })
 })

@@ -8,7 +8,7 @@ export interface Told extends AnyEventObject {
 }
 
 /** Runs a machine whose ports are plugged, under a parent, on Effect's clock. `send` and `value` are the child's. */
-export const tellingParent = Effect.fnUntraced(function*(child: AnyStateMachine, input?: unknown) {
+export const tellingParent = Effect.fnUntraced(function* (child: AnyStateMachine, input?: unknown) {
   const clock = yield* Clock.Clock
   const told: Array<Told> = []
   const { actor } = yield* runMachine(

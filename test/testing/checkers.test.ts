@@ -4,7 +4,17 @@ import { encodeLine, hex } from "../../src/domain/JournalLine.ts"
 import { label } from "../../src/domain/Outbox.ts"
 import { runId } from "../../src/domain/Run.ts"
 import {
-  checkRuns, checkSlots, checkSteps, checkTranscript, owedSlots, readEffects, readJournal, type SkillEffect, type TranscriptRow, unfinishedRuns, type Violation
+  checkRuns,
+  checkSlots,
+  checkSteps,
+  checkTranscript,
+  owedSlots,
+  readEffects,
+  readJournal,
+  type SkillEffect,
+  type TranscriptRow,
+  unfinishedRuns,
+  type Violation
 } from "../../src/testing/checkers/index.ts"
 
 const t0 = Date.UTC(2026, 10, 22, 6)
@@ -13,24 +23,47 @@ const at = (seconds: number) => t0 + seconds * second
 const beat = (seconds: number) => runId({ skill: "beat", slotAtMs: at(seconds) })
 const everySecond = { _tag: "Every", everyMs: second, anchorMs: 0 } as const
 
-type New = JournalEvent extends infer E ? E extends JournalEvent ? Omit<E, "v" | "atMs"> & { readonly atMs?: number } : never : never
+type New = JournalEvent extends infer E ? (E extends JournalEvent ? Omit<E, "v" | "atMs"> & { readonly atMs?: number } : never) : never
 const events = (...given: ReadonlyArray<New>): ReadonlyArray<JournalEvent> => given.map((event) => ({ v: 1, atMs: t0, ...event }))
 
 const started = (epoch = 1, seconds = 0): New => ({ type: "runtime.started", epoch, pid: 1, version: "0", atMs: at(seconds) })
 const adopted = (seconds = 0, schedule: object | null = everySecond): New =>
   ({ type: "skill.adopted", skill: "beat", digest: "d", schedule, from: at(seconds) }) as New
 let fence = 0
-const claimed = (seconds: number, change: object = {}): New =>
-  ({ type: "run.claimed", run: beat(seconds), skill: "beat", slot: at(seconds), fence: ++fence, digest: "d", missed: 0, ...change })
-const settledSlots = (from: number, through: number, count: number): New =>
-  ({ type: "slot.settled", skill: "beat", slot: at(from), through: at(through), count, verdict: "missed", reason: "" })
+const claimed = (seconds: number, change: object = {}): New => ({
+  type: "run.claimed",
+  run: beat(seconds),
+  skill: "beat",
+  slot: at(seconds),
+  fence: ++fence,
+  digest: "d",
+  missed: 0,
+  ...change
+})
+const settledSlots = (from: number, through: number, count: number): New => ({
+  type: "slot.settled",
+  skill: "beat",
+  slot: at(from),
+  through: at(through),
+  count,
+  verdict: "missed",
+  reason: ""
+})
 const attempt = (seconds: number, n = 1): New => ({ type: "attempt.started", run: beat(seconds), attempt: n })
 const failed = (seconds: number, n = 1): New => ({ type: "attempt.failed", run: beat(seconds), attempt: n, reason: "", retryAtMs: null })
 const step = (type: "step.started" | "step.finished", name: string, n = 1): New =>
-  ({ type, run: beat(1), attempt: n, step: name, ...type === "step.finished" ? { result: null } : {} }) as New
+  ({ type, run: beat(1), attempt: n, step: name, ...(type === "step.finished" ? { result: null } : {}) }) as New
 const settled = (seconds: number, change: object = {}): New => ({
-  type: "run.settled", run: beat(seconds), outcome: "success", reason: "", startedAtMs: null, durationMs: 0, fields: {},
-  report: { session: "main", text: "done" }, atMs: at(seconds), ...change
+  type: "run.settled",
+  run: beat(seconds),
+  outcome: "success",
+  reason: "",
+  startedAtMs: null,
+  durationMs: 0,
+  fields: {},
+  report: { session: "main", text: "done" },
+  atMs: at(seconds),
+  ...change
 })
 
 const found = (violations: ReadonlyArray<Violation>) => violations.map(({ rule, subject }) => `${rule} ${subject}`)
@@ -46,28 +79,45 @@ describe("checkSlots", () => {
     ["a slot without a record in the middle", () => events(adopted(), claimed(1), claimed(3)), [`slot.lost ${beat(2)}`]],
     ["the last slot without a record", () => events(adopted(), claimed(1), claimed(2)), [`slot.lost ${beat(3)}`]],
     ["a slot that was claimed twice", () => events(adopted(), claimed(1), claimed(2), claimed(2), claimed(3)), [`slot.doubled ${beat(2)}`]],
-    ["a slot that ran and is in a range of missed ones", () => events(adopted(), claimed(1), settledSlots(1, 3, 3)), [`slot.doubled ${beat(1)}`]],
+    [
+      "a slot that ran and is in a range of missed ones",
+      () => events(adopted(), claimed(1), settledSlots(1, 3, 3)),
+      [`slot.doubled ${beat(1)}`]
+    ],
     ["a range that says too few", () => events(adopted(), settledSlots(1, 3, 2)), [`slot.miscounted ${beat(1)}`]],
     ["a record of no slot", () => events(adopted(), claimed(1), claimed(1.5), claimed(2), claimed(3)), [`slot.unowed ${beat(1.5)}`]],
-    ["a record from before the skill was adopted", () => events(adopted(1), claimed(1), claimed(0), claimed(2), claimed(3)), [`slot.unowed ${beat(0)}`]],
+    [
+      "a record from before the skill was adopted",
+      () => events(adopted(1), claimed(1), claimed(0), claimed(2), claimed(3)),
+      [`slot.unowed ${beat(0)}`]
+    ],
     ["a record of a skill that nobody adopted", () => events(claimed(1)), [`slot.unowed ${beat(1)}`]],
-    ["slots under the schedule that was replaced", () => events(adopted(), claimed(1), adopted(3, { ...everySecond, everyMs: 60_000 })), [
-      `slot.lost ${beat(2)}`, `slot.lost ${beat(3)}`
-    ]],
-    ["slots before the skill was removed", () =>
-      events(started(), adopted(), claimed(1), started(2, 2), { type: "skill.removed", skill: "beat", atMs: at(2) }), [`slot.lost ${beat(2)}`]]
+    [
+      "slots under the schedule that was replaced",
+      () => events(adopted(), claimed(1), adopted(3, { ...everySecond, everyMs: 60_000 })),
+      [`slot.lost ${beat(2)}`, `slot.lost ${beat(3)}`]
+    ],
+    [
+      "slots before the skill was removed",
+      () => events(started(), adopted(), claimed(1), started(2, 2), { type: "skill.removed", skill: "beat", atMs: at(2) }),
+      [`slot.lost ${beat(2)}`]
+    ]
   ])("finds %s", (_, history, says) => {
     expect(found(checkSlots(history(), at(3)))).toEqual(says)
   })
 
   it("owes nothing before the first adoption, after a removal, for runs by hand, and while a skill is set aside", () => {
     expect(checkSlots(events(started(), adopted(2.5), claimed(3)), at(3))).toEqual([])
-    expect(checkSlots(events(started(), adopted(), claimed(1), started(2, 1.5), { type: "skill.removed", skill: "beat" }), at(9))).toEqual([])
+    expect(checkSlots(events(started(), adopted(), claimed(1), started(2, 1.5), { type: "skill.removed", skill: "beat" }), at(9))).toEqual(
+      []
+    )
     const manual = claimed(1.2, { run: `${beat(1.2)}+manual-1` })
     expect(checkSlots(events(started(), adopted(), claimed(1), manual), at(1))).toEqual([])
     const aside = events(started(), adopted(), claimed(1), { type: "skill.quarantined", skill: "beat", why: "" })
     expect(checkSlots(aside, at(3))).toEqual([])
-    expect(found(checkSlots([...aside, ...events({ type: "skill.released", skill: "beat", by: "" })], at(2)))).toEqual([`slot.lost ${beat(2)}`])
+    expect(found(checkSlots([...aside, ...events({ type: "skill.released", skill: "beat", by: "" })], at(2)))).toEqual([
+      `slot.lost ${beat(2)}`
+    ])
   })
 
   it("goes on where the same schedule is adopted again for other work", () => {
@@ -77,7 +127,19 @@ describe("checkSlots", () => {
 
 describe("checkRuns", () => {
   it("finds nothing wrong with a retry, and with an attempt that a death cut short", () => {
-    const history = events(started(), claimed(1), attempt(1), failed(1), attempt(1, 2), settled(1), claimed(2), attempt(2), started(2), attempt(2, 2), settled(2))
+    const history = events(
+      started(),
+      claimed(1),
+      attempt(1),
+      failed(1),
+      attempt(1, 2),
+      settled(1),
+      claimed(2),
+      attempt(2),
+      started(2),
+      attempt(2, 2),
+      settled(2)
+    )
     expect(checkRuns(history)).toEqual([])
     expect(unfinishedRuns(history, at(2))).toEqual([])
     expect(unfinishedRuns(history.slice(0, -1), at(2))).toEqual([beat(2)])
@@ -87,7 +149,11 @@ describe("checkRuns", () => {
   it.each<readonly [name: string, history: () => ReadonlyArray<JournalEvent>, says: string]>([
     ["a run that was claimed twice", () => events(claimed(1), claimed(1)), `run.doubled ${beat(1)}`],
     ["a run that was settled twice", () => events(claimed(1), attempt(1), settled(1), settled(1)), `run.doubled ${beat(1)}`],
-    ["a run that was tried again after it was settled", () => events(claimed(1), attempt(1), settled(1), started(2), attempt(1, 2)), `run.afterEnd ${beat(1)}`],
+    [
+      "a run that was tried again after it was settled",
+      () => events(claimed(1), attempt(1), settled(1), started(2), attempt(1, 2)),
+      `run.afterEnd ${beat(1)}`
+    ],
     ["work that nobody had claimed", () => events(attempt(1)), `run.unclaimed ${beat(1)}`],
     ["an attempt that was left out", () => events(claimed(1), attempt(1, 2)), `attempt.order ${beat(1)}`],
     ["two attempts at a time", () => events(claimed(1), attempt(1), attempt(1, 2)), `attempt.overlap ${beat(1)}`],
@@ -99,10 +165,24 @@ describe("checkRuns", () => {
 })
 
 describe("checkSteps", () => {
-  const effect = (name: string | undefined, n = 1, run = beat(1)): SkillEffect => ({ run, slot: "", attempt: n, startedAtMs: t0, step: name })
+  const effect = (name: string | undefined, n = 1, run = beat(1)): SkillEffect => ({
+    run,
+    slot: "",
+    attempt: n,
+    startedAtMs: t0,
+    step: name
+  })
   const twice = events(
-    claimed(1), attempt(1), step("step.started", "a"), step("step.finished", "a"), step("step.started", "b"),
-    started(2), attempt(1, 2), step("step.started", "b", 2), step("step.finished", "b", 2), settled(1)
+    claimed(1),
+    attempt(1),
+    step("step.started", "a"),
+    step("step.finished", "a"),
+    step("step.started", "b"),
+    started(2),
+    attempt(1, 2),
+    step("step.started", "b", 2),
+    step("step.finished", "b", 2),
+    settled(1)
   )
   const done = [effect("a"), effect("b", 2), effect(undefined, 2)]
 
@@ -136,7 +216,8 @@ describe("checkSteps", () => {
 
   it("reads a book of effects, and leaves out lines that were cut short", () => {
     expect(readEffects(`r,s,1,${t0}\nr,s,2,${t0},a\nr,s,x,1\nr,s,`)).toEqual([
-      { run: "r", slot: "s", attempt: 1, startedAtMs: t0, step: undefined }, { run: "r", slot: "s", attempt: 2, startedAtMs: t0, step: "a" }
+      { run: "r", slot: "s", attempt: 1, startedAtMs: t0, step: undefined },
+      { run: "r", slot: "s", attempt: 2, startedAtMs: t0, step: "a" }
     ])
   })
 })
@@ -152,7 +233,12 @@ describe("checkTranscript", () => {
   })
 
   it("knows a report by the label in its text as well", () => {
-    expect(checkTranscript(three, [1, 2, 3].map((seconds) => ({ text: row(seconds).text })))).toEqual([])
+    expect(
+      checkTranscript(
+        three,
+        [1, 2, 3].map((seconds) => ({ text: row(seconds).text }))
+      )
+    ).toEqual([])
   })
 
   it.each<readonly [name: string, rows: ReadonlyArray<TranscriptRow>, says: string]>([
@@ -172,7 +258,9 @@ describe("checkTranscript", () => {
   })
 
   it("asks for what was acknowledged, however late it settled", () => {
-    expect(found(checkTranscript([...three, ...acknowledged(3)], [row(1), row(2)], { throughMs: at(2) }))).toEqual([`report.missing ${beat(3)}`])
+    expect(found(checkTranscript([...three, ...acknowledged(3)], [row(1), row(2)], { throughMs: at(2) }))).toEqual([
+      `report.missing ${beat(3)}`
+    ])
   })
 })
 

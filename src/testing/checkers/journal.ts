@@ -51,7 +51,8 @@ const readSegment = (bytes: Buffer) => {
     const end = bytes.indexOf(10, at)
     const line = end < 0 ? undefined : decodeLine(bytes, at, end, chain)
     if (line === undefined || line._tag === "Damaged") {
-      const damage = line === undefined ? `it ends in the middle of a line at ${at}` : `${line.check} at ${at}: ${line.got}, not ${line.expected}`
+      const damage =
+        line === undefined ? `it ends in the middle of a line at ${at}` : `${line.check} at ${at}: ${line.got}, not ${line.expected}`
       return { header, read, damage }
     }
     if (at === 0) header = parseHeader(line.json)

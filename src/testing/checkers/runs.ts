@@ -19,7 +19,8 @@ export const checkRuns = (events: ReadonlyArray<JournalEvent>): ReadonlyArray<Vi
 
   const onClaim = (event: Extract<JournalEvent, { readonly type: "run.claimed" }>) => {
     const named = parseRunId(event.run)
-    if (named?.skill !== event.skill || named.slotAtMs !== event.slot) broken("run.misnamed", event.run, `claimed for ${event.skill} at ${event.slot}`)
+    if (named?.skill !== event.skill || named.slotAtMs !== event.slot)
+      broken("run.misnamed", event.run, `claimed for ${event.skill} at ${event.slot}`)
     if (event.fence <= fence) broken("run.fence", event.run, `fence ${event.fence} after ${fence}`)
     fence = Math.max(fence, event.fence)
     if (runs.has(event.run)) return broken("run.doubled", event.run, "claimed twice")

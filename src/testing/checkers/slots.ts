@@ -35,13 +35,18 @@ export const checkSlots = (events: ReadonlyArray<JournalEvent>, throughMs: numbe
 }
 
 /** The slots of every skill after `afterMs` and not after `throughMs` that were owed, with the ways in which each is on record. */
-export const owedSlots = (events: ReadonlyArray<JournalEvent>, afterMs: number, throughMs: number): ReadonlyArray<{
+export const owedSlots = (
+  events: ReadonlyArray<JournalEvent>,
+  afterMs: number,
+  throughMs: number
+): ReadonlyArray<{
   readonly skill: string
   readonly atMs: number
   readonly records: ReadonlyArray<string>
 }> =>
   [...readSlots(events)].flatMap(([skill, { terms, records }]) =>
-    terms.flatMap((term) => owedIn(term, afterMs, throughMs)).map((atMs) => ({ skill, atMs, records: records.get(atMs) ?? [] })))
+    terms.flatMap((term) => owedIn(term, afterMs, throughMs)).map((atMs) => ({ skill, atMs, records: records.get(atMs) ?? [] }))
+  )
 
 interface SkillSlots {
   readonly terms: Array<Term>
@@ -112,7 +117,8 @@ const note = ({ terms, records, found }: SkillSlots, skill: string, slot: number
     return
   }
   const slots = slotsBetween(term.schedule, slot - 1, through)
-  if (slots.count !== count) found.push({ rule: "slot.miscounted", subject, detail: `${way} says ${count}, the schedule has ${slots.count}` })
+  if (slots.count !== count)
+    found.push({ rule: "slot.miscounted", subject, detail: `${way} says ${count}, the schedule has ${slots.count}` })
   for (const atMs of slots.newest(slots.count)) {
     const ways = records.get(atMs)
     if (ways === undefined) records.set(atMs, [way])

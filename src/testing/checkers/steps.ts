@@ -40,7 +40,8 @@ export const checkSteps = (events: ReadonlyArray<JournalEvent>, effects: Readonl
     if (event.type === "run.settled" && event.outcome === "success") succeeded.add(event.run)
     if (event.type !== "step.started" && event.type !== "step.finished") continue
     const key = keyOf(event)
-    if (finished.has(key)) broken(event.type === "step.started" ? "step.repeated" : "step.doubled", key, `${event.type} in attempt ${event.attempt}`)
+    if (finished.has(key))
+      broken(event.type === "step.started" ? "step.repeated" : "step.doubled", key, `${event.type} in attempt ${event.attempt}`)
     else if (event.type === "step.finished") finished.set(key, event)
   }
 
@@ -70,8 +71,10 @@ export const checkSteps = (events: ReadonlyArray<JournalEvent>, effects: Readonl
   return violations
 }
 
-const keyOf = ({ run, step }: { readonly run: string; readonly step?: string | undefined }): string => step === undefined ? run : `${run} ${step}`
+const keyOf = ({ run, step }: { readonly run: string; readonly step?: string | undefined }): string =>
+  step === undefined ? run : `${run} ${step}`
 
-const kindOf = ({ run, step }: { readonly run: string; readonly step?: string | undefined }): string => `${parseRunId(run)?.skill} ${step ?? ""}`
+const kindOf = ({ run, step }: { readonly run: string; readonly step?: string | undefined }): string =>
+  `${parseRunId(run)?.skill} ${step ?? ""}`
 
 const isCount = (text: string | undefined): text is string => text !== undefined && /^\d+$/.test(text)

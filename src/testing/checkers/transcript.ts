@@ -15,12 +15,15 @@ export interface TranscriptRow {
  * parked is on record as not delivered, and need not be there; one that was acknowledged has to be.
  */
 export const checkTranscript = (
-  events: ReadonlyArray<JournalEvent>, rows: ReadonlyArray<TranscriptRow>,
+  events: ReadonlyArray<JournalEvent>,
+  rows: ReadonlyArray<TranscriptRow>,
   { session, throughMs = Infinity }: { readonly session?: string; readonly throughMs?: number } = {}
 ): ReadonlyArray<Violation> => {
   const violations: Array<Violation> = []
   const reports = new Map<string, { readonly run: string; readonly place: number; readonly due: boolean; rows: number }>()
-  const ended = new Map(events.flatMap((event) => event.type === "entry.acknowledged" || event.type === "entry.parked" ? [[event.run, event.type]] : []))
+  const ended = new Map(
+    events.flatMap((event) => (event.type === "entry.acknowledged" || event.type === "entry.parked" ? [[event.run, event.type]] : []))
+  )
   for (const event of events) {
     if (event.type !== "run.settled" || event.report === null || (session !== undefined && event.report.session !== session)) continue
     const end = ended.get(event.run)
@@ -39,12 +42,14 @@ export const checkTranscript = (
     }
     report.rows += 1
     if (report.rows > 1) continue
-    if (report.place < last.place) violations.push({ rule: "report.order", subject: report.run, detail: `stands behind ${last.run}, which settled later` })
+    if (report.place < last.place)
+      violations.push({ rule: "report.order", subject: report.run, detail: `stands behind ${last.run}, which settled later` })
     else last = report
   }
   for (const { run, due, rows } of reports.values()) {
     if (rows > 1) violations.push({ rule: "report.doubled", subject: run, detail: `${rows} rows` })
-    if (rows === 0 && due) violations.push({ rule: "report.missing", subject: run, detail: ended.get(run) ?? "neither acknowledged nor parked" })
+    if (rows === 0 && due)
+      violations.push({ rule: "report.missing", subject: run, detail: ended.get(run) ?? "neither acknowledged nor parked" })
   }
   return violations
 }

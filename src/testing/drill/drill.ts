@@ -36,12 +36,12 @@ export interface DrillReport extends Measures {
 
 /** Runs one. Fails only when the gateway cannot be served or come back; all that the runtime does is in the report. */
 export const runDrill = (name: ScenarioName, options: DrillOptions): Effect.Effect<DrillReport, ListenFailed | StateUnusable> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const world = yield* makeWorld(name, options.command)
     const seconds = options.seconds ?? scenarios[name].seconds
-    const { trouble, heldFor, ...measures } = yield* Effect.scoped(perform(world, scenarios[name], seconds * 1_000, options.tell ?? (() => {}))).pipe(
-      Effect.onInterrupt(() => Effect.sync(world.remove))
-    )
+    const { trouble, heldFor, ...measures } = yield* Effect.scoped(
+      perform(world, scenarios[name], seconds * 1_000, options.tell ?? (() => {}))
+    ).pipe(Effect.onInterrupt(() => Effect.sync(world.remove)))
     const ok = verdict(measures) && trouble.length === 0
     const kept = !ok || options.keep === true
     if (!kept) world.remove()
@@ -53,13 +53,17 @@ const verdict = ({ faultSeen, violations, runs, slots, results }: Measures): boo
 
 type Performed = Measures & Pick<DrillReport, "heldFor" | "trouble">
 
-const perform = Effect.fnUntraced(function*(
-  world: World, scenario: Scenario, lastsMs: number, tell: (progress: string) => void
+const perform = Effect.fnUntraced(function* (
+  world: World,
+  scenario: Scenario,
+  lastsMs: number,
+  tell: (progress: string) => void
 ): Effect.fn.Return<Performed, ListenFailed | StateUnusable, Scope.Scope> {
   const trouble: Array<string> = []
-  const hopeFor = (holds: () => boolean, what: string, withinMs = 30_000) => Effect.map(until(holds, withinMs), (came) => {
-    if (!came) trouble.push(`${what}: not within ${withinMs / 1_000} s`)
-  })
+  const hopeFor = (holds: () => boolean, what: string, withinMs = 30_000) =>
+    Effect.map(until(holds, withinMs), (came) => {
+      if (!came) trouble.push(`${what}: not within ${withinMs / 1_000} s`)
+    })
   const token = randomUUID()
   const gateway = yield* EmbeddedGateway.make({ port: 0, token: Redacted.make(token), directory: world.gatewayDirectory })
   const begin = world.start(gateway.url, token)
@@ -71,7 +75,9 @@ const perform = Effect.fnUntraced(function*(
       runtime.signal("SIGKILL")
       return Effect.asVoid(until(() => runtime.ended() !== undefined, 10_000))
     }),
-    start: Effect.map(Effect.provideService(begin, Scope.Scope, scope), (next) => { runtime = next })
+    start: Effect.map(Effect.provideService(begin, Scope.Scope, scope), (next) => {
+      runtime = next
+    })
   }
   const lastMode = (fromMs: number) => world.journal().events.findLast((event) => event.type === "mode.changed" && event.atMs >= fromMs)
   const connected = (fromMs: number) => () => {
@@ -109,7 +115,10 @@ const perform = Effect.fnUntraced(function*(
 
   const { events, violations } = world.journal()
   const measures = measure({
-    events, faultAtMs, healedAtMs, endAtMs,
+    events,
+    faultAtMs,
+    healedAtMs,
+    endAtMs,
     effects: world.effects(),
     rows: yield* rows,
     needs: new Map(world.skills.map(({ name, needs }) => [name, needs])),
@@ -133,7 +142,7 @@ const spanMinMs = 7_000
 /** Whether one run has one step behind it, another one is at work, and a report was sent so lately that its answer cannot be near. */
 const inTheMiddle = (world: World, nowMs: number): boolean => {
   const { events } = world.journal()
-  const settled = new Set(events.flatMap((event) => event.type === "run.settled" ? [event.run] : []))
+  const settled = new Set(events.flatMap((event) => (event.type === "run.settled" ? [event.run] : [])))
   const open = (skill: string) => (run: string) => run.startsWith(`${skill}@`) && !settled.has(run)
   const steps = events.filter((event) => event.type === "step.finished" && open("pipeline")(event.run)).length
   const atWork = events.some((event) => event.type === "attempt.spawned" && open("reading")(event.run))
@@ -142,10 +151,11 @@ const inTheMiddle = (world: World, nowMs: number): boolean => {
 }
 
 /** Lets the time pass, and notes what waits and why. */
-const watch = Effect.fnUntraced(function*(world: World, forMs: number) {
+const watch = Effect.fnUntraced(function* (world: World, forMs: number) {
   const held = new Map<string, string>()
   yield* until(() => {
-    for (const { name, state, reason } of world.picture()?.skills ?? []) if (state === "held" && reason !== undefined) held.set(name, reason)
+    for (const { name, state, reason } of world.picture()?.skills ?? [])
+      if (state === "held" && reason !== undefined) held.set(name, reason)
     return false
   }, forMs)
   return [...held].map(([skill, reason]) => ({ skill, reason }))

@@ -5,7 +5,16 @@ import { parseRunId } from "../../domain/Run.ts"
 import type { Need } from "../../domain/Skill.ts"
 import { guarantees, type Mode } from "../../machines/guarantees.ts"
 import {
-  checkRuns, checkSlots, checkSteps, checkTranscript, owedSlots, type Rule, type SkillEffect, type TranscriptRow, unfinishedRuns, type Violation
+  checkRuns,
+  checkSlots,
+  checkSteps,
+  checkTranscript,
+  owedSlots,
+  type Rule,
+  type SkillEffect,
+  type TranscriptRow,
+  unfinishedRuns,
+  type Violation
 } from "../checkers/index.ts"
 
 /** A slot whose work began within this time of it was on time, in milliseconds. */
@@ -88,24 +97,30 @@ export const measure = (seen: Seen): Measures => {
   const count = (...rules: ReadonlyArray<Rule>) => violations.filter(({ rule }) => rules.includes(rule)).length
   const modes = modesOf(events)
   const since = modes.filter(({ atMs }) => atMs >= faultAtMs)
-  const within = (atMs: number | undefined, fromMs: number) => atMs === undefined ? null : atMs - fromMs
+  const within = (atMs: number | undefined, fromMs: number) => (atMs === undefined ? null : atMs - fromMs)
   const owed = ofType(events, "run.settled").filter(({ report, atMs }) => report !== null && atMs <= endAtMs)
   const unfinished = unfinishedRuns(events, endAtMs)
   const starts = ofType(events, "attempt.started")
   return {
-    faultSeen: seen.mode === undefined ? wasKilled(events, faultAtMs) : since.some(({ to, atMs }) => to === seen.mode && atMs <= healedAtMs),
+    faultSeen:
+      seen.mode === undefined ? wasKilled(events, faultAtMs) : since.some(({ to, atMs }) => to === seen.mode && atMs <= healedAtMs),
     modes: since.map(({ to }) => to),
     detectMs: seen.mode === undefined ? null : within(since.find(({ to }) => to === seen.mode)?.atMs, faultAtMs),
     connectedMs: within(modes.find(({ to, atMs }) => to === "connected" && atMs >= healedAtMs)?.atMs, healedAtMs),
     firstStartMs: within(starts.find(({ atMs }) => atMs >= healedAtMs)?.atMs, healedAtMs),
     slots: { ...slotsOf(seen, modes), lost: count("slot.lost"), doubled: count("slot.doubled"), stalled: stalledSlots(seen) },
-    runs: { ...inFlightOf(events, faultAtMs), unfinished: unfinished.length, doubled: count("run.doubled", "run.afterEnd", "effect.doubled") },
+    runs: {
+      ...inFlightOf(events, faultAtMs),
+      unfinished: unfinished.length,
+      doubled: count("run.doubled", "run.afterEnd", "effect.doubled")
+    },
     steps: { kept: stepsKept(events), repeated: count("step.doubled", "step.repeated") },
     redoneUnrecorded: workDoneAgain(effects) - count("step.repeated", "effect.doubled"),
     results: {
       underWay: reportsUnderWay(events, faultAtMs),
       owed: owed.length,
-      delivered: owed.length - transcript.filter(({ rule, subject }) => rule === "report.missing" && owed.some(({ run }) => run === subject)).length,
+      delivered:
+        owed.length - transcript.filter(({ rule, subject }) => rule === "report.missing" && owed.some(({ run }) => run === subject)).length,
       missing: count("report.missing"),
       doubled: count("report.doubled"),
       outOfOrder: count("report.order"),
@@ -133,7 +148,12 @@ interface InMode {
 
 const modesOf = (events: ReadonlyArray<JournalEvent>): ReadonlyArray<InMode> =>
   events.flatMap((event): ReadonlyArray<InMode> =>
-    event.type === "mode.changed" ? [{ to: event.to, atMs: event.atMs }] : event.type === "runtime.stopped" ? [{ to: "stopped", atMs: event.atMs }] : [])
+    event.type === "mode.changed"
+      ? [{ to: event.to, atMs: event.atMs }]
+      : event.type === "runtime.stopped"
+        ? [{ to: "stopped", atMs: event.atMs }]
+        : []
+  )
 
 /** A second start with no goodbye before it. */
 const wasKilled = (events: ReadonlyArray<JournalEvent>, faultAtMs: number): boolean => {
@@ -143,7 +163,11 @@ const wasKilled = (events: ReadonlyArray<JournalEvent>, faultAtMs: number): bool
 
 const slotsOf = ({ events, needs, faultAtMs, endAtMs }: Seen, modes: ReadonlyArray<InMode>) => {
   const claims = new Map(ofType(events, "run.claimed").map((claim) => [`${claim.skill} ${claim.slot}`, claim]))
-  const starts = new Map(ofType(events, "attempt.started").toReversed().map(({ run, atMs }) => [run, atMs]))
+  const starts = new Map(
+    ofType(events, "attempt.started")
+      .toReversed()
+      .map(({ run, atMs }) => [run, atMs])
+  )
   const found = { due: 0, onTime: 0, late: 0, lateMaxMs: 0, held: 0, unheld: 0, run: 0, coalesced: 0, skipped: 0, missed: 0, superseded: 0 }
   for (const { skill, atMs, records } of owedSlots(events, faultAtMs, endAtMs)) {
     found.due += 1
@@ -169,9 +193,13 @@ const begunWithinMs = 2_000
 
 const stalledSlots = ({ events, needs, mode, faultAtMs, healedAtMs }: Seen): number => {
   if (mode === undefined) return 0
-  const begun = ofType(events, "attempt.started").filter(({ atMs }) => atMs >= faultAtMs && atMs <= healedAtMs).flatMap(({ run }) => parseRunId(run) ?? [])
-  return owedSlots(events, faultAtMs, healedAtMs - begunWithinMs).filter(({ skill, atMs, records }) =>
-    needs.get(skill)?.length === 0 && !records.includes("skipped") && !begun.some((run) => run.skill === skill && run.slotAtMs >= atMs)).length
+  const begun = ofType(events, "attempt.started")
+    .filter(({ atMs }) => atMs >= faultAtMs && atMs <= healedAtMs)
+    .flatMap(({ run }) => parseRunId(run) ?? [])
+  return owedSlots(events, faultAtMs, healedAtMs - begunWithinMs).filter(
+    ({ skill, atMs, records }) =>
+      needs.get(skill)?.length === 0 && !records.includes("skipped") && !begun.some((run) => run.skill === skill && run.slotAtMs >= atMs)
+  ).length
 }
 
 /** A mode's record is written a moment after the mode itself. */

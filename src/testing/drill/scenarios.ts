@@ -31,7 +31,9 @@ export interface Scenario {
 export const scenarios = {
   "session-loss": {
     title: "WebSocket disconnect",
-    session: "failed", gateway: "ok", skills: "ok",
+    session: "failed",
+    gateway: "ok",
+    skills: "ok",
     result: "skills continue; results wait",
     mode: "degraded.sessionLost",
     seconds: 6,
@@ -40,7 +42,9 @@ export const scenarios = {
   },
   partition: {
     title: "network partition",
-    session: "failed", gateway: "failed", skills: "ok",
+    session: "failed",
+    gateway: "failed",
+    skills: "ok",
     result: "local skills only; the others wait with a reason",
     mode: "degraded.partitioned",
     seconds: 6,
@@ -49,7 +53,9 @@ export const scenarios = {
   },
   restart: {
     title: "process restart",
-    session: "paused", gateway: "paused", skills: "resumes",
+    session: "paused",
+    gateway: "paused",
+    skills: "resumes",
     result: "recovered from files; nothing lost, nothing twice",
     mode: undefined,
     seconds: 2.5,

@@ -23,7 +23,7 @@ const lines: ReadonlyArray<readonly [string, (report: DrillReport) => string]> =
   ["time to detect", ({ detectMs }) => ms(detectMs)],
   ["slots due, from the loss to the end", ({ slots }) => `${slots.due}`],
   [`  started within ${onTimeMs} ms`, ({ slots }) => `${slots.onTime}`],
-  ["  started late (latest by)", ({ slots }) => slots.late === 0 ? "0" : `${slots.late} (${ms(slots.lateMaxMs)})`],
+  ["  started late (latest by)", ({ slots }) => (slots.late === 0 ? "0" : `${slots.late} (${ms(slots.lateMaxMs)})`)],
   ["  held with a reason", ({ slots }) => `${slots.held}`],
   ["  done by a later slot's run", ({ slots }) => `${slots.coalesced}`],
   ["  skipped or missed, on record", ({ slots }) => `${slots.skipped + slots.missed}`],
@@ -40,4 +40,4 @@ const lines: ReadonlyArray<readonly [string, (report: DrillReport) => string]> =
   ["  missing / doubled / out of order", ({ results }) => `${results.missing} / ${results.doubled} / ${results.outOfOrder}`]
 ]
 
-const ms = (value: number | null): string => value === null ? "-" : `${value} ms`
+const ms = (value: number | null): string => (value === null ? "-" : `${value} ms`)

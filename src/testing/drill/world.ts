@@ -12,9 +12,11 @@ import { readEffects, readJournal, type SkillEffect, type Violation } from "../c
 import { type DrillSkill, drillSkills } from "./skills.ts"
 
 /** How to start a runtime: `state` and `skills` are folders, `gateway` an address; the token is in the environment. */
-export type RuntimeCommand = (
-  where: { readonly state: string; readonly skills: string; readonly gateway: string }
-) => readonly [program: string, ...argv: ReadonlyArray<string>]
+export type RuntimeCommand = (where: {
+  readonly state: string
+  readonly skills: string
+  readonly gateway: string
+}) => readonly [program: string, ...argv: ReadonlyArray<string>]
 
 export interface World {
   readonly directory: string
@@ -39,38 +41,46 @@ export interface RuntimeProcess {
 }
 
 /** Makes the folder under the system's own for temporary files. It stays until it is removed. */
-export const makeWorld = (name: string, command: RuntimeCommand): Effect.Effect<World> => Effect.sync(() => {
-  const directory = fs.mkdtempSync(join(fs.realpathSync(tmpdir()), `holdfast-drill-${name}-`))
-  const at = (...path: ReadonlyArray<string>) => join(directory, ...path)
-  const skills = drillSkills(at("effects.txt"), process.execPath)
-  for (const { name, files } of skills) {
-    fs.mkdirSync(at("skills", name), { recursive: true, mode: 0o700 })
-    for (const [file, text] of Object.entries(files)) fs.writeFileSync(at("skills", name, file), text, { mode: 0o600 })
-  }
-  return {
-    directory, skills,
-    gatewayDirectory: at("gateway"),
-    start: (gateway, token) =>
-      Effect.acquireRelease(
-        Effect.sync(() => started(command({ state: at("state"), skills: at("skills"), gateway }), directory, token)),
-        (runtime) => Effect.andThen(Effect.sync(() => runtime.signal("SIGKILL")), until(() => runtime.ended() !== undefined, 10_000))
-      ),
-    journal: () => {
-      const segments = listed(at("state", "journal")).filter((file) => file.endsWith(".log")).toSorted()
-      return readJournal(segments.map((file) => fs.readFileSync(at("state", "journal", file))))
-    },
-    effects: () => readEffects(textOf(at("effects.txt"))),
-    picture: () => {
-      const text = textOf(at("state", "status.json"))
-      return text === "" ? undefined : JSON.parse(text) as Picture
-    },
-    lastWords: () => textOf(at("runtime.log")).trimEnd().split("\n").slice(-5).join("\n"),
-    remove: () => fs.rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
-  }
-})
+export const makeWorld = (name: string, command: RuntimeCommand): Effect.Effect<World> =>
+  Effect.sync(() => {
+    const directory = fs.mkdtempSync(join(fs.realpathSync(tmpdir()), `holdfast-drill-${name}-`))
+    const at = (...path: ReadonlyArray<string>) => join(directory, ...path)
+    const skills = drillSkills(at("effects.txt"), process.execPath)
+    for (const { name, files } of skills) {
+      fs.mkdirSync(at("skills", name), { recursive: true, mode: 0o700 })
+      for (const [file, text] of Object.entries(files)) fs.writeFileSync(at("skills", name, file), text, { mode: 0o600 })
+    }
+    return {
+      directory,
+      skills,
+      gatewayDirectory: at("gateway"),
+      start: (gateway, token) =>
+        Effect.acquireRelease(
+          Effect.sync(() => started(command({ state: at("state"), skills: at("skills"), gateway }), directory, token)),
+          (runtime) =>
+            Effect.andThen(
+              Effect.sync(() => runtime.signal("SIGKILL")),
+              until(() => runtime.ended() !== undefined, 10_000)
+            )
+        ),
+      journal: () => {
+        const segments = listed(at("state", "journal"))
+          .filter((file) => file.endsWith(".log"))
+          .toSorted()
+        return readJournal(segments.map((file) => fs.readFileSync(at("state", "journal", file))))
+      },
+      effects: () => readEffects(textOf(at("effects.txt"))),
+      picture: () => {
+        const text = textOf(at("state", "status.json"))
+        return text === "" ? undefined : (JSON.parse(text) as Picture)
+      },
+      lastWords: () => textOf(at("runtime.log")).trimEnd().split("\n").slice(-5).join("\n"),
+      remove: () => fs.rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
+    }
+  })
 
 /** Asks again and again, until it holds (true) or `withinMs` have passed (false). */
-export const until = Effect.fnUntraced(function*(holds: () => boolean, withinMs: number) {
+export const until = Effect.fnUntraced(function* (holds: () => boolean, withinMs: number) {
   const deadline = (yield* Clock.currentTimeMillis) + withinMs
   while (!holds()) {
     if ((yield* Clock.currentTimeMillis) > deadline) return false
@@ -85,10 +95,17 @@ const started = ([program, ...argv]: ReturnType<RuntimeCommand>, cwd: string, to
   const child = spawn(program, argv, { cwd, env: { ...process.env, HOLDFAST_GATEWAY_TOKEN: token }, stdio: ["ignore", output, output] })
   fs.closeSync(output)
   let failed: string | undefined
-  child.once("error", (error) => { failed = error.message })
+  child.once("error", (error) => {
+    failed = error.message
+  })
   const ended = () => failed ?? child.signalCode ?? (child.exitCode === null ? undefined : `exit ${child.exitCode}`)
-  return { ended, signal: (signal) => { if (ended() === undefined) child.kill(signal) } }
+  return {
+    ended,
+    signal: (signal) => {
+      if (ended() === undefined) child.kill(signal)
+    }
+  }
 }
 
-const listed = (directory: string): ReadonlyArray<string> => fs.existsSync(directory) ? fs.readdirSync(directory) : []
-const textOf = (file: string): string => fs.existsSync(file) ? fs.readFileSync(file, "utf8") : ""
+const listed = (directory: string): ReadonlyArray<string> => (fs.existsSync(directory) ? fs.readdirSync(directory) : [])
+const textOf = (file: string): string => (fs.existsSync(file) ? fs.readFileSync(file, "utf8") : "")
