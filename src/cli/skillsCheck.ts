@@ -1,6 +1,6 @@
 /** `holdfast skills check`: reads skills as the runtime would, and says what each comes to and what is wrong. */
-import * as NodeFileSystem from "@effect/platform-node-shared/NodeFileSystem"
-import * as NodePath from "@effect/platform-node-shared/NodePath"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { showDuration } from "../domain/durations.ts"

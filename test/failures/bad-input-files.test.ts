@@ -1,6 +1,6 @@
 /** Bad files, each with the code that it must be answered by. One bad skill stands beside a good one, which must load all the same. */
-import * as NodeFileSystem from "@effect/platform-node-shared/NodeFileSystem"
-import * as NodePath from "@effect/platform-node-shared/NodePath"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
 import { Effect, Layer, Result } from "effect"
 import fc from "fast-check"
 import * as fs from "node:fs"

@@ -232,7 +232,7 @@ describe("a runtime that was started to look around", () => {
         yield* world.pass(35_000)
         assert.strictEqual(yield* world.runtime.mode, "held")
         assert.deepStrictEqual(slots(world.events()), [])
-        assert.deepInclude((yield* world.supervisor.skills)[0], { state: "held", reason: "held: started with --hold, or restarts loop" })
+        assert.deepInclude((yield* world.supervisor.skills)[0], { state: "held", reason: "held: started with --hold" })
         world.runtime.actor.send({ type: "intake.release" })
         yield* world.pass(1)
         assert.deepStrictEqual(slots(world.events()), ["06:00:10Z..06:00:20Z coalesced", "06:00:30Z run for 2 more"])
