@@ -5,16 +5,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
-import { pid } from "node:process"
-import type { Actor, ActorRefFrom } from "xstate"
+import type { Actor } from "xstate"
 import type { Problem, Refused, StorageFailed } from "../domain/Errors.ts"
-import { linkProblem } from "../domain/LinkProblem.ts"
-import { outboxPicture, type Picture, pictureFormat, skillPicture } from "../domain/Picture.ts"
-import { iso, type RunId } from "../domain/Run.ts"
-import type { gatewayMachine } from "../machines/gateway.ts"
+import type { Picture } from "../domain/Picture.ts"
+import type { RunId } from "../domain/Run.ts"
 import { guarantees, type Mode } from "../machines/guarantees.ts"
 import { modeOf, type RuntimeEnd, runtimeMachine, type RuntimeSnapshot } from "../machines/runtime.ts"
-import type { sessionMachine } from "../machines/session.ts"
 import { fromEffect, fromStream, plug, runMachine } from "./actor.ts"
 import { adopt } from "./Adoption.ts"
 import * as GatewayLayer from "./Gateway.ts"
@@ -25,6 +21,7 @@ import { Run } from "./Run.ts"
 import * as SessionLayer from "./Session.ts"
 import type { SkillEntry } from "./SkillFunction.ts"
 import { StateStore } from "./StateStore.ts"
+import { keepShown, pictureOf } from "./StatusPicture.ts"
 import { type Gates, Supervisor } from "./Supervisor.ts"
 
 export interface RuntimeOptions {
@@ -62,9 +59,7 @@ export class Runtime extends Context.Service<
   static readonly layer = (options: RuntimeOptions) => Layer.effect(Runtime, make(options))
 }
 
-/** Status files are for people and scripts: fresh enough at this, and cheap. */
-const pictureEveryMs = 250
-const pictureAtLeastMs = 30_000
+/** How long the last record may take: an end must come, also with a slow disk. */
 const goodbyeWithinMs = 5_000
 
 const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
@@ -115,37 +110,11 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
   const modes = Stream.map(snapshotsOf(actor), modeOf).pipe(Stream.changes)
   yield* Effect.forkScoped(record(store, actor, modes))
 
-  const picture = Effect.gen(function* () {
-    const snapshot = actor.getSnapshot()
-    const now = modeOf(snapshot)
-    const { means, ...guarantee } = guarantees[now]
-    const { session, gateway, storage } = snapshot.context
-    const shown: Picture = {
-      format: pictureFormat,
-      mode: now,
-      means,
-      guarantee,
-      reasons: {
-        ...(session === undefined ? {} : { session }),
-        ...(gateway === undefined ? {} : { gateway }),
-        ...(storage === undefined ? {} : { storage })
-      },
-      regions: snapshot.value,
-      pid,
-      epoch: store.epoch,
-      version: options.version,
-      startedAt: iso(startedAtMs),
-      updatedAt: iso(yield* Clock.currentTimeMillis),
-      skills: (yield* supervisor.skills).map((skill) => skillPicture(store.ledger, skill)),
-      problems: [
-        ...options.problems.map(({ code, where, got, want, fix }) => ({ code, where, got, want, fix })),
-        ...linkProblems(snapshot)
-      ],
-      slots: store.ledger.slots,
-      outbox: outboxPicture(store.ledger)
-    }
-    return shown
-  })
+  const { version, problems } = options
+  const picture = pictureOf(actor, { startedAtMs, version, problems }).pipe(
+    Effect.provideService(StateStore, store),
+    Effect.provideService(Supervisor, supervisor)
+  )
   // A disk that refuses must not hold up the end: the next start then sees a crash, and recovers as from one.
   const goodbye = Effect.suspend(() => {
     const snapshot = actor.getSnapshot()
@@ -212,16 +181,6 @@ export const reasonOf = ({ context, status }: RuntimeSnapshot): string => {
     .join(", ")
 }
 
-/** What a person has to mend before the link can be whole. */
-const linkProblems = ({ context, children }: RuntimeSnapshot): ReadonlyArray<Problem> => {
-  const session = (children.session as ActorRefFrom<typeof sessionMachine> | undefined)?.getSnapshot().context.end
-  const gateway = (children.gateway as ActorRefFrom<typeof gatewayMachine> | undefined)?.getSnapshot().context.failing
-  return [
-    context.session && linkProblem("session", context.session, session?.detail ?? ""),
-    context.gateway && linkProblem("gateway", context.gateway, gateway?.detail ?? "")
-  ].filter((problem) => problem !== undefined)
-}
-
 /** Puts each change of mode on record. The first mode is the start itself, the last one the stop, and both have events of their own. */
 const record = (store: StateStore["Service"], actor: Actor<typeof runtimeMachine>, modes: Stream.Stream<Mode>) =>
   Stream.runForEach(modes, (to) =>
@@ -249,14 +208,3 @@ const snapshotsOf = (actor: Actor<typeof runtimeMachine>): Stream.Stream<Runtime
       (subscription) => Effect.sync(() => subscription.unsubscribe())
     )
   )
-
-const keepShown = (show: Effect.Effect<void>, changes: Stream.Stream<unknown>) =>
-  Effect.gen(function* () {
-    const changed = yield* Queue.sliding<void>(1) // However much changed, one look shows it all.
-    yield* Effect.forkChild(Stream.runForEach(changes, () => Queue.offer(changed, undefined)))
-    for (;;) {
-      yield* show
-      yield* Effect.sleep(pictureEveryMs)
-      yield* Effect.timeoutOption(Queue.take(changed), pictureAtLeastMs)
-    }
-  })

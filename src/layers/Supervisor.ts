@@ -15,19 +15,20 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { Actor, AnyActorRef } from "xstate"
-import { nearest, Refused, shown, type StorageFailed } from "../domain/Errors.ts"
-import { nameRule, type RunId, runId } from "../domain/Run.ts"
+import { type Refused, shown, type StorageFailed } from "../domain/Errors.ts"
+import type { RunId } from "../domain/Run.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
 import type { Gate, skillMachine } from "../machines/skill.ts"
 import { type Crash, supervisorMachine } from "../machines/supervisor.ts"
 import { fromEffect, plug, runMachine } from "./actor.ts"
-import { Claims } from "./Claims.ts"
+import type { Claims } from "./Claims.ts"
 import { Inspection, under } from "./Inspection.ts"
-import { fresh, resume, type Run } from "./Run.ts"
+import { resume, type Run } from "./Run.ts"
 import { Scheduler } from "./Scheduler.ts"
 import { bind } from "./Skill.ts"
 import type { SkillEntry } from "./SkillFunction.ts"
 import { StateStore } from "./StateStore.ts"
+import { asideSkill, claimByHand, type Triggerable, unknownSkill } from "./Trigger.ts"
 import type { Disk } from "./Disk.ts"
 import type { Process } from "./Process.ts"
 
@@ -67,8 +68,8 @@ export class Supervisor extends Context.Service<
     Layer.effect(Supervisor, make(entries))
 }
 
-interface Child {
-  readonly entry: SkillEntry
+interface Child extends Triggerable {
+  readonly definition: SkillDefinition
   readonly actor: Actor<typeof skillMachine>
   /** Held while a run is claimed by hand. */
   readonly byHand: Semaphore.Semaphore
@@ -79,7 +80,6 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
   const hands = yield* Effect.context<Hands>()
   const store = yield* StateStore
   const scheduler = yield* Scheduler
-  const claims = yield* Claims
   const inspector = yield* Inspection
   const known = new Map(entries.map((entry) => [entry.definition.name, entry]))
   const children = new Map<string, Child>()
@@ -123,7 +123,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     const running = yield* Effect.flatMap(bind(entry), (machine) =>
       runMachine(machine, { id: name, input: { name, unsettled, gate }, inspect: under(inspector, shownUnder) })
     ).pipe(Scope.provide(scope), Effect.provideContext(hands))
-    children.set(name, { entry, actor: running.actor, byHand: Semaphore.makeUnsafe(1), gate })
+    children.set(name, { definition, actor: running.actor, byHand: Semaphore.makeUnsafe(1), gate })
     const watch = Effect.gen(function* () {
       const exit = yield* Effect.exit(running.awaitDone)
       children.delete(name)
@@ -138,7 +138,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
   const setGates = (changed: Gates): void => {
     gates = changed
     for (const child of children.values()) {
-      const gate = gates(child.entry.definition)
+      const gate = gates(child.definition)
       const same = gate.open ? child.gate.open : !child.gate.open && gate.reason === child.gate.reason
       if (same || child.actor.getSnapshot().status !== "active") continue
       child.gate = gate
@@ -146,64 +146,14 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     }
   }
 
-  // One after the other: the answer to one depends on what the one before has put on record. And in a fiber of its own:
-  // who asked may stop waiting, and a claim that is on record must still reach the actor.
   const trigger = Effect.fn("Supervisor.trigger")(function* (skill: string, key?: string) {
     if (!known.has(skill)) return yield* unknownSkill(skill, known.keys())
     const child = children.get(skill)
-    if (child === undefined) {
-      return yield* new Refused({
-        code: "SKILL_ASIDE",
-        where: skill,
-        got: store.ledger.skills.get(skill)?.quarantined ?? "no actor at the moment",
-        want: "a skill at work",
-        fix: "`holdfast status` says how it stands"
-      })
-    }
-    // One after another, so that a key asked for twice at once is one run; and to its end, so that no claim is left without its run.
-    return yield* Effect.flatMap(Effect.forkDetach(child.byHand.withPermit(claimByHand(child, key))), Fiber.join)
-  })
-
-  const claimByHand = Effect.fnUntraced(function* (child: Child, key: string | undefined) {
-    const { definition } = child.entry
-    const skill = definition.name
-    if (key !== undefined && !nameRule.test(key)) {
-      return yield* new Refused({
-        code: "TRIGGER_KEY",
-        where: "trigger key",
-        got: shown(key),
-        want: "lower case letters, digits and inner dashes, at most 64",
-        fix: "choose another key"
-      })
-    }
-    const slotAtMs = yield* Clock.currentTimeMillis
-    const manual = key ?? String(store.ledger.fence + 1)
-    const earlier =
-      key === undefined ? undefined : store.ledger.runs.keys().find((run) => run.startsWith(`${skill}@`) && run.endsWith(`+manual-${key}`))
-    if (earlier !== undefined) return earlier
-    if (!child.gate.open) {
-      return yield* new Refused({
-        code: "SKILL_HELD",
-        where: skill,
-        got: child.gate.reason,
-        want: "a mode in which it fires",
-        fix: "wait until what it needs is back; `holdfast status` says"
-      })
-    }
-    const busyWith = child.actor.getSnapshot().context.runs[0]?.run
-    if (busyWith !== undefined) {
-      return yield* new Refused({
-        code: "RUN_OVERLAP",
-        where: skill,
-        got: `${busyWith} is under way`,
-        want: "no run under way (overlap: skip)",
-        fix: "wait until it has settled"
-      })
-    }
-    const run = runId({ skill, slotAtMs, manual })
-    yield* store.append(yield* claims.claim({ run, skill, slotAtMs, digest: definition.digest, missed: 0 }))
-    child.actor.send({ type: "run.claimed", run: fresh(run, definition) })
-    return run
+    if (child === undefined) return yield* asideSkill(skill, store.ledger.skills.get(skill)?.quarantined)
+    // One after another: the answer to one depends on what the one before has put on record. And in a fiber of its own: who
+    // asked may stop waiting, and a claim that is on record must still reach the actor.
+    const claimed = child.byHand.withPermit(Effect.provideContext(claimByHand(child, key), hands))
+    return yield* Effect.flatMap(Effect.forkDetach(claimed), Fiber.join)
   })
 
   const skills = Effect.sync(() => {
@@ -239,14 +189,3 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     actor: (skill) => children.get(skill)?.actor
   })
 })
-
-const unknownSkill = (given: string, known: Iterable<string>) => {
-  const near = nearest(given, known)
-  return new Refused({
-    code: "SKILL_UNKNOWN",
-    where: "skill",
-    got: shown(given),
-    want: "the name of a loaded skill",
-    fix: near === undefined ? "`holdfast status` lists them" : `did you mean ${near}?`
-  })
-}
