@@ -20,7 +20,7 @@ export interface RuntimeInput {
   readonly drainDeadlineMs: number
 }
 
-interface RuntimeContext extends RuntimeInput {
+export interface RuntimeContext extends RuntimeInput {
   /** Why each part of the link is down; nothing when it is up. */
   readonly session: LostReason | undefined
   readonly gateway: LostReason | undefined
