@@ -34,7 +34,7 @@ export const figure: Figure = {
     }
     const ratio = (to: ReadonlyArray<number>) => ours.map((rate, round) => rate / to[round]!)
     return [
-      { what: "runs through the runtime", unit: "/s", samples: ours, goal: "CPU decides", note: "three appends a run" },
+      { what: "runs through the runtime", unit: "/s", samples: ours, note: "three appends a run" },
       { what: "our journal alone", unit: "runs/s", samples: journal, note: "two appends a run" },
       { what: "write and fdatasync alone", unit: "runs/s", samples: raw, note: "two records of 256 bytes a run" },
       { what: "runtime to journal", unit: "ratio", samples: ratio(journal) },

@@ -9,4 +9,5 @@ it(`${kills} kills at random instants lose no slot, repeat no finished step, and
   console.log(`kill storm: seed ${seed}, ${JSON.stringify(made)}`)
   assert.deepStrictEqual(violations, [], `seed ${seed}; files in ${directory}`)
   assert.isAbove(made.interruptedAttempts, kills / 4)
+  assert.isAbove(made.replayedSteps, kills / 50)
 })

@@ -118,11 +118,9 @@ export const killStorm = ({ kills, seed }: Storm): Promise<StormReport> =>
           ...checkTranscript(events, rows, { throughMs }),
           ...unfinishedRuns(events, throughMs).map((run): Violation => ({ rule: "run.unclaimed", subject: run, detail: "never settled" }))
         ]
-        if (found.length === 0 && process.env["HOLDFAST_KEEP"] === undefined)
-          rmSync(world.directory, { recursive: true, force: true, maxRetries: 5 })
         const attempts = events.filter(({ type }) => type === "attempt.started").length
         const ended = events.filter(({ type }) => type === "attempt.failed" || type === "run.settled").length
-        return {
+        const report = {
           violations: found,
           slots: events.reduce(
             (sum, event) => sum + (event.type === "slot.settled" ? event.count : event.type === "run.claimed" ? 1 : 0),
@@ -135,6 +133,8 @@ export const killStorm = ({ kills, seed }: Storm): Promise<StormReport> =>
           lostReplies,
           directory: world.directory
         }
+        if (found.length === 0) rmSync(world.directory, { recursive: true, force: true, maxRetries: 5 }) // After the last look at it.
+        return report
       })
     )
   )
