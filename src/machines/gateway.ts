@@ -31,6 +31,7 @@ export const gatewayMachine = setup({
   types: {
     context: {} as { readonly failing: Failing | undefined; readonly told: LostReason | "up" | undefined },
     events: {} as GatewayEvent,
+    meta: {} as { readonly guarantee: string },
     tags: {} as "operational" | "degraded" | "stopped"
   },
   actors: {
@@ -61,6 +62,7 @@ export const gatewayMachine = setup({
   }
 }).createMachine({
   id: "gateway",
+  meta: { guarantee: "Ready is what the body of /readyz says; one silence is a suspicion, a second one an outage." },
   initial: "probing",
   context: { failing: undefined, told: undefined },
   states: {

@@ -45,6 +45,7 @@ export const outboxMachine = setup({
     /** `bootId` when the session is up already. */
     input: {} as { readonly bootId: string | undefined },
     events: {} as OutboxEvent,
+    meta: {} as { readonly guarantee: string },
     tags: {} as "operational" | "degraded" | "stopped"
   },
   actors: {
@@ -88,6 +89,10 @@ export const outboxMachine = setup({
   }
 }).createMachine({
   id: "outbox",
+  meta: {
+    guarantee:
+      "Reports go one at a time, in the order in which their runs settled; none is sent again before the transcript was read twice."
+  },
   type: "parallel",
   context: ({ input }) => ({ bootId: input.bootId, absent: undefined, questioned: undefined, delayMs: 0, reason: undefined }),
   states: {

@@ -41,6 +41,7 @@ export const runMachine = setup({
     context: {} as RunContext,
     events: {} as RunEvent,
     output: {} as Settlement,
+    meta: {} as { readonly guarantee: string },
     tags: {} as "operational" | "degraded" | "stopped"
   },
   actors: {
@@ -82,6 +83,7 @@ export const runMachine = setup({
   }
 }).createMachine({
   id: "run",
+  meta: { guarantee: "Nothing of it starts before that is on record, and it ends in exactly one outcome." },
   context: ({ input }) => ({
     ...input,
     backoffMs: input.retryInMs ?? 0,

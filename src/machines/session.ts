@@ -56,6 +56,7 @@ export const sessionMachine = setup({
   types: {
     context: {} as SessionContext,
     events: {} as SessionEvent,
+    meta: {} as { readonly guarantee: string },
     tags: {} as "operational" | "degraded" | "stopped"
   },
   actors: {
@@ -92,6 +93,7 @@ export const sessionMachine = setup({
   }
 }).createMachine({
   id: "session",
+  meta: { guarantee: "At most one socket at a time; a loss is told once for each reason; a refusal is tried again once a minute." },
   initial: "connection",
   context: { failures: 0, losses: [], bootId: undefined, dwellMs: 0, end: undefined, told: undefined },
   states: {

@@ -39,6 +39,7 @@ export const skillMachine = setup({
     input: {} as SkillInput,
     context: {} as SkillContext,
     events: {} as SkillEvent,
+    meta: {} as { readonly guarantee: string },
     tags: {} as "operational" | "degraded" | "stopped"
   },
   actors: {
@@ -72,6 +73,7 @@ export const skillMachine = setup({
   }
 }).createMachine({
   id: "skill",
+  meta: { guarantee: "Every slot that it owes is claimed or settled in one durable batch, and at most one run of it is under way." },
   context: ({ input }) => ({ name: input.name, gate: input.gate, cause: "started", heldFor: undefined, runs: input.unsettled }),
   type: "parallel",
   on: {

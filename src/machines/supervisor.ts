@@ -23,6 +23,7 @@ export const supervisorMachine = setup({
   types: {
     context: {} as SupervisorContext,
     events: {} as SupervisorEvent,
+    meta: {} as { readonly guarantee: string },
     tags: {} as "operational" | "degraded" | "stopped"
   },
   actors: {
@@ -56,6 +57,7 @@ export const supervisorMachine = setup({
   }
 }).createMachine({
   id: "supervisor",
+  meta: { guarantee: "One skill's crash is its own: restarted after a second, put aside past the restart intensity." },
   context: { crashed: [], failuresAtMs: new Map() },
   initial: "starting",
   on: {

@@ -57,6 +57,11 @@ describe("every machine", () => {
     )
   })
 
+  it.each(all)("%s says what it guarantees, at its root or in its modes", (_, machine) => {
+    const said = (node: StateNode<any, any>): boolean => node.meta?.guarantee !== undefined || Object.values(node.states).some(said)
+    assert.isTrue(said(machine.root))
+  })
+
   it.each(all)("%s names its guards and actions, since names are what a picture shows", (_, machine) => {
     for (const { id, always, entry, exit, transitions } of nodesOf(machine)) {
       for (const { actions, guard, eventType } of [...transitions.values(), always ?? []].flat()) {
