@@ -137,8 +137,8 @@ describe("the identity of a process", () => {
   it.live("is nothing for a zombie, whatever signal 0 says", () =>
     Effect.gen(function* () {
       if (process.platform !== "linux") return
-      // The shell starts a child, becomes a `sleep` that reaps nobody, and so leaves it a zombie.
-      const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 30"], { stdio: ["ignore", "pipe", "ignore"] })
+      // The shell becomes a `sleep` that reaps nobody while its child still lives, so that the child ends as a zombie.
+      const parent = spawn("sh", ["-c", "sleep 0.3 & echo $!; exec sleep 30"], { stdio: ["ignore", "pipe", "ignore"] })
       yield* Effect.addFinalizer(() => Effect.sync(() => parent.kill("SIGKILL")))
       const pid = Number(
         yield* Effect.promise(() => new Promise<string>((resolve) => parent.stdout.once("data", (data) => resolve(String(data)))))
