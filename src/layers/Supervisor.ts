@@ -18,7 +18,7 @@ import type { Actor, AnyActorRef } from "xstate"
 import { type Refused, shown, type StorageFailed } from "../domain/Errors.ts"
 import type { RunId } from "../domain/Run.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
-import type { Gate, skillMachine } from "../machines/skill.ts"
+import { type Gate, runUnderWay, type skillMachine } from "../machines/skill.ts"
 import { type Crash, supervisorMachine } from "../machines/supervisor.ts"
 import { fromEffect, plug, runMachine } from "./actor.ts"
 import type { Claims } from "./Claims.ts"
@@ -174,7 +174,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
                 ? "held"
                 : "waiting",
         reason: quarantined ?? held,
-        run: snapshot?.context.runs[0]?.run,
+        run: snapshot && runUnderWay(snapshot.context),
         nextDueAtMs: due.get(name)
       }
     })

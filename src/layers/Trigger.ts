@@ -5,7 +5,7 @@ import type { Actor } from "xstate"
 import { nearest, Refused, shown, type StorageFailed } from "../domain/Errors.ts"
 import { nameRule, type RunId, runId } from "../domain/Run.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
-import type { Gate, skillMachine } from "../machines/skill.ts"
+import { type Gate, runUnderWay, type skillMachine } from "../machines/skill.ts"
 import { Claims } from "./Claims.ts"
 import { fresh } from "./Run.ts"
 import { StateStore } from "./StateStore.ts"
@@ -37,7 +37,7 @@ export const claimByHand = Effect.fnUntraced(function* (
     const fix = "wait until what it needs is back; `holdfast status` says"
     return yield* refused("SKILL_HELD", skill, gate.reason, "a mode in which it fires", fix)
   }
-  const busyWith = actor.getSnapshot().context.runs[0]?.run
+  const busyWith = runUnderWay(actor.getSnapshot().context)
   if (busyWith !== undefined) {
     const want = "no run under way (overlap: skip)"
     return yield* refused("RUN_OVERLAP", skill, `${busyWith} is under way`, want, "wait until it has settled")

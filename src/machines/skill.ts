@@ -1,7 +1,7 @@
 /** One skill: which of its slots become runs, and the run under way. */
 import { assign, forwardTo, setup } from "xstate"
 import { port } from "./port.ts"
-import { type RunInput, runMachine, type Settlement } from "./run.ts"
+import { type RunInput, runMachine } from "./run.ts"
 
 export interface SkillInput {
   readonly name: string
@@ -107,7 +107,7 @@ export const skillMachine = setup({
           tags: "operational",
           invoke: {
             src: "decide",
-            input: ({ context }) => ({ cause: context.cause, heldFor: context.heldFor, busyWith: context.runs[0]?.run }),
+            input: ({ context }) => ({ cause: context.cause, heldFor: context.heldFor, busyWith: runUnderWay(context) }),
             onDone: { target: "waiting", actions: [{ type: "addRuns", params: ({ event }) => event.output }, "forgetHeld"] }
           }
         }
@@ -135,4 +135,4 @@ export const skillMachine = setup({
 
 /** The name of the run under way, if there is one. */
 export const runUnderWay = (context: SkillContext): string | undefined => context.runs[0]?.run
-export type { RunInput, Settlement }
+export type { RunInput }
