@@ -15,6 +15,9 @@ import { Skill, Supervisor } from "../src/effect.ts"
 import { Disk } from "../src/layers/Disk.ts"
 import { layer } from "../src/layers/Holdfast.ts"
 import * as Journal from "../src/layers/Journal.ts"
+import { nothing } from "../src/layers/Recovery.ts"
+import { reserveOf } from "../src/layers/Reserve.ts"
+import { fence } from "../src/layers/Segment.ts"
 import { type Figure, pause, temporaryFolder, times } from "./figure.ts"
 
 const writers = 100
@@ -76,8 +79,15 @@ const inJournal = async (forMs: number): Promise<number> => {
     Effect.scoped(
       Effect.gen(function* () {
         fs.mkdirSync(join(folder.path, "journal"))
-        const nothing = { ledger: new Ledger(), segment: 0, proven: { seq: 0, crc: 0 }, unproven: [], unknown: 0, damage: [] }
-        const journal = yield* Journal.open(folder.path, nothing, 1, () => {})
+        const journal = yield* Journal.open({
+          directory: folder.path,
+          recovered: nothing(new Ledger()),
+          segment: yield* fence(folder.path),
+          reserve: yield* reserveOf(folder.path),
+          segmentBytes: 8 * 1_048_576,
+          onDurable: () => {},
+          onSealed: () => {}
+        })
         let runs = 0
         return yield* rate(forMs, (i) => {
           const run = `skill-${i}@20261122T060000Z+manual-${++runs}`

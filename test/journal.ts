@@ -7,6 +7,7 @@ import { readJournal } from "../src/testing/checkers/journal.ts"
 export const journalIn = (state: string): ReadonlyArray<JournalEvent> =>
   readJournal(
     readdirSync(join(state, "journal"))
+      .filter((name) => name.endsWith(".log"))
       .sort()
       .map((name) => readFileSync(join(state, "journal", name)))
   ).events

@@ -8,10 +8,12 @@
  * `proven` is the last sequence number known durable when this line was written. `more` lines of the same append follow:
  * an append whose end is not there never happened. The first line of a segment is a header in the same form.
  */
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import { crc32 } from "node:zlib"
 
 /** The format this version writes, and the highest it reads. */
-export const format = 1
+export const format = 2
 
 /** What stands before the JSON, but for length and CRC. */
 export interface LineHead {
@@ -36,15 +38,24 @@ export interface DamagedLine {
   readonly got: string
 }
 
-/** What a segment says of itself. It begins after record `after`, whose CRC is `chain`, whatever an older segment has there. */
-export interface SegmentHeader {
-  readonly product: "holdfast"
-  readonly format: number
-  readonly segment: number
-  readonly epoch: number
-  readonly after: number
-  readonly chain: string
-}
+/** The first `bytes` of a segment, as they were when the next one began: its digest is SHA-256. */
+const Seal = Schema.Struct({ segment: Schema.Int, bytes: Schema.Int, sha256: Schema.String })
+export type Seal = typeof Seal.Type
+
+const Header = Schema.Struct({
+  product: Schema.Literal("holdfast"),
+  format: Schema.Int,
+  segment: Schema.Int,
+  epoch: Schema.Int,
+  after: Schema.Int,
+  chain: Schema.String,
+  sealed: Schema.NullOr(Seal)
+})
+/**
+ * What a segment says of itself. It begins after record `after`, whose CRC is `chain`, whatever an older segment has there;
+ * `sealed` is what the segment before it held until then. `epoch` is the number of the first segment of the same start.
+ */
+export type SegmentHeader = typeof Header.Type
 
 /** A CRC as it stands in a line: eight lower-case hexadecimal digits. */
 export const hex = (crc: number): string => crc.toString(16).padStart(8, "0")
@@ -95,17 +106,19 @@ export const claimIn = (bytes: Buffer, from: number, to: number, own: boolean): 
   return claim
 }
 
-/** A header's JSON, or nothing when it is not one of ours. */
-export const parseHeader = (json: string): SegmentHeader | undefined => {
-  const found = headerShape.exec(json)
-  if (found === null) return undefined
-  const [, formatText, segment, epoch, after, chain] = found
-  return { product: "holdfast", format: +formatText!, segment: +segment!, epoch: +epoch!, after: +after!, chain: chain! }
-}
+/** A header's JSON, whatever format it is of, or nothing when it is not one of ours. */
+export const parseHeader = (json: string): SegmentHeader | undefined => Option.getOrUndefined(decodeHeader(headerUpcast(json)))
+
+/** Format 1 had no seals; all else in its headers means what it means now. */
+const headerUpcast = (json: string): string => (declares(json) === 1 ? json.replace(/\}$/, ',"sealed":null}') : json)
+const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Header))
+const decodeHeader = (json: string) => decode(json, { onExcessProperty: "error" })
 
 /** The format that the first line of a segment declares, read loosely: what else a newer format changes is not ours to know. */
-export const declaredFormat = (bytes: Buffer): number | undefined => {
-  const found = /"product":"holdfast","format":(\d{1,9})[,}]/.exec(bytes.toString("latin1", 0, 512).split("\n", 1)[0]!)
+export const declaredFormat = (bytes: Buffer): number | undefined => declares(bytes.toString("latin1", 0, 512).split("\n", 1)[0]!)
+
+const declares = (text: string): number | undefined => {
+  const found = /"product":"holdfast","format":(\d{1,9})[,}]/.exec(text)
   return found === null ? undefined : Number(found[1])
 }
 
@@ -128,6 +141,4 @@ const headOf = (bytes: Buffer, from: number, to: number) => {
 const headMax = 100
 const headShape = /^(\d{1,10}) ([0-9a-f]{8}) (\d{1,16}) (\d{1,16}) (\d{1,16}) (\d{1,10}) (?=\{)/
 const headWithin = / [0-9a-f]{8} \d{1,16} \d{1,16} (\d{1,16}) \d{1,10} (?=\{)/g
-const headerShape = /^\{"product":"holdfast","format":(\d+),"segment":(\d+),"epoch":(\d+),"after":(\d+),"chain":"([0-9a-f]{8})"\}$/
-
 const damaged = (check: DamagedLine["check"], expected: string, got: string): DamagedLine => ({ _tag: "Damaged", check, expected, got })

@@ -69,14 +69,15 @@ export class Ledger {
   fence = 0
   mode = "stopped"
   readonly skills = new Map<string, SkillRecord>()
-  /** Unsettled runs, and the latest settled ones, oldest first. */
+  /** Unsettled runs in the order of their claims, and the latest settled ones in the order in which they settled. */
   readonly runs = new Map<RunId, RunRecord>()
   /** The outbox: settled, to be reported, not acknowledged. */
   readonly outbox = new Map<RunId, Entry>()
   readonly parked = new Map<RunId, string>()
   readonly slots = { run: 0, coalesced: 0, skipped: 0, missed: 0, superseded: 0 }
   acknowledged = 0
-  #settledRuns: Array<RunId> = []
+  /** Runs that ever settled. */
+  settled = 0
 
   /** Takes one event in. Events that name unknown runs change nothing: what they spoke of is past the retention. */
   apply(event: JournalEvent): void {
@@ -231,10 +232,16 @@ export class Ledger {
       skill.failures = event.outcome === "success" ? 0 : skill.failures + 1
       if (event.outcome === "success") skill.lastSuccessAtMs = event.atMs
     })
-    this.#settledRuns.push(event.run)
-    if (this.#settledRuns.length > 2 * runsRemembered) {
-      for (const old of this.#settledRuns.splice(0, runsRemembered)) this.runs.delete(old)
-    }
+    this.runs.delete(event.run) // To the end: settled runs stand in the order of their ends.
+    this.runs.set(event.run, run)
+    this.settled += 1
+    if (this.settled % runsRemembered === 0) this.#forget()
+  }
+
+  /** Leaves the latest settled runs and all others. */
+  #forget(): void {
+    const settled = [...this.runs.values()].filter((run) => run.phase === "settled")
+    for (const { run } of settled.slice(0, -runsRemembered)) this.runs.delete(run)
   }
 
   #onSkill(name: string, change: (skill: SkillRecord) => void): void {

@@ -21,6 +21,13 @@ export interface OpenFile {
   readonly datasync: Effect.Effect<void, DiskError>
 }
 
+export interface Stat {
+  readonly bytes: number
+  readonly modifiedAtMs: number
+  /** Two names of the same number, at the same time and on the same disk, are one file. */
+  readonly inode: number
+}
+
 export class Disk extends Context.Service<
   Disk,
   {
@@ -32,6 +39,8 @@ export class Disk extends Context.Service<
     /** Replaces `to` in one step for every reader. */
     readonly rename: (from: string, to: string) => Effect.Effect<void, DiskError>
     readonly remove: (path: string) => Effect.Effect<void, DiskError>
+    /** Removes a folder and everything below it; one that is not there is gone already. */
+    readonly removeTree: (folder: string) => Effect.Effect<void, DiskError>
     /** Names in a folder, sorted; a folder that does not exist has none. */
     readonly list: (folder: string) => Effect.Effect<ReadonlyArray<string>, DiskError>
     /** Makes a folder and its parents (0700). */
@@ -39,7 +48,8 @@ export class Disk extends Context.Service<
     readonly syncDir: (folder: string) => Effect.Effect<void, DiskError>
     /** Sets a file's modification time, in milliseconds since the Unix epoch. */
     readonly touch: (path: string, modifiedAtMs: number) => Effect.Effect<void, DiskError>
-    readonly stat: (path: string) => Effect.Effect<{ readonly bytes: number; readonly modifiedAtMs: number } | undefined, DiskError>
+    /** What a name stands for now, links not followed; nothing where it stands for nothing. */
+    readonly stat: (path: string) => Effect.Effect<Stat | undefined, DiskError>
     /** The tree is in memory of this process: no lock of the system guards it, and none is needed. */
     readonly simulated?: true
   }

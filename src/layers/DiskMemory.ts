@@ -113,6 +113,10 @@ export const diskMemory = (): DiskMemory => {
         const file = fileAt(path)
         return file instanceof Refusal ? file : unlink(path)
       }),
+    removeTree: (folder) =>
+      step("removeTree", folder, () => {
+        for (const path of [...tree.keys()].filter((path) => path === folder || path.startsWith(`${folder}/`)).reverse()) unlink(path)
+      }),
     list: (folder) =>
       step("list", folder, () => {
         const found = tree.get(folder)
@@ -130,7 +134,11 @@ export const diskMemory = (): DiskMemory => {
     stat: (path) =>
       step("stat", path, () => {
         const found = tree.get(path)
-        return found instanceof File ? { bytes: found.length, modifiedAtMs: found.modifiedAtMs } : found && { bytes: 0, modifiedAtMs: 0 }
+        if (found === undefined) return undefined
+        const { inode } = found
+        return found instanceof File
+          ? { bytes: found.length, modifiedAtMs: found.modifiedAtMs, inode }
+          : { bytes: 0, modifiedAtMs: 0, inode }
       })
   }
 
@@ -160,11 +168,15 @@ class Refusal {
   }
 }
 
+let inodes = 0
+
 class Folder {
+  readonly inode = ++inodes
   readonly names = new Set<string>()
 }
 
 class File {
+  readonly inode = ++inodes
   length = 0
   modifiedAtMs: number
   #bytes = Buffer.alloc(256)

@@ -52,6 +52,7 @@ export const diskNode: Disk["Service"] = {
       (fd) => close(fd, path)
     ),
   rename: (from, to) => call("rename", to, (done) => fs.rename(from, to, done)),
+  removeTree: (folder) => call("removeTree", folder, (done) => fs.rm(folder, { recursive: true, force: true }, done)),
   remove: (path) => call("remove", path, (done) => fs.unlink(path, done)),
   list: (folder) =>
     call<Array<string>>("list", folder, (done) => fs.readdir(folder, done)).pipe(
@@ -68,7 +69,7 @@ export const diskNode: Disk["Service"] = {
   touch: (path, modifiedAtMs) => call("touch", path, (done) => fs.utimes(path, modifiedAtMs / 1000, modifiedAtMs / 1000, done)),
   stat: (path) =>
     call<fs.Stats>("stat", path, (done) => fs.lstat(path, done)).pipe(
-      Effect.map((stats) => ({ bytes: stats.size, modifiedAtMs: Math.round(stats.mtimeMs) })),
+      Effect.map((stats) => ({ bytes: stats.size, modifiedAtMs: Math.round(stats.mtimeMs), inode: stats.ino })),
       Effect.catchIf(missing, () => Effect.succeed(undefined))
     )
 }

@@ -1,10 +1,10 @@
 /**
- * The writer of the journal: one fiber, one segment, one `datasync` for whatever arrived during the one before.
+ * The writer of the journal: one fiber, one open segment, one `datasync` for whatever arrived during the one before.
  *
  * Nothing is acknowledged before its sync has returned and no later start has been seen. What the disk refuses is kept in
  * memory and tried again; a sync that failed is never repeated, since the system may forget what it failed to write.
  */
-import * as Deferred from "effect/Deferred"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
@@ -13,12 +13,13 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import { join } from "node:path"
 import { type DiskError, StorageFailed } from "../domain/Errors.ts"
 import { JournalEvent } from "../domain/JournalEvent.ts"
-import { encodeLine, format, hex, type SegmentHeader } from "../domain/JournalLine.ts"
+import { encodeLine } from "../domain/JournalLine.ts"
 import { Disk } from "./Disk.ts"
-import { type Recovered, segmentName } from "./Recovery.ts"
+import type { Recovered } from "./Recovery.ts"
+import { full, type Reserve } from "./Reserve.ts"
+import { type Birth, bear, create, type OpenSegment } from "./Segment.ts"
 import type { StorageCondition } from "./StateStore.ts"
 
 export interface Journal {
@@ -28,74 +29,96 @@ export interface Journal {
    */
   readonly append: (events: ReadonlyArray<JournalEvent>) => Effect.Effect<void, StorageFailed>
   readonly condition: Stream.Stream<StorageCondition>
+  /** The number of the segment that is written now; older ones never change again. */
+  readonly segment: () => number
+}
+
+export interface JournalOptions {
+  readonly directory: string
+  readonly recovered: Recovered
+  /** Empty and ours: what is recovered was read after it was made. Its number is the epoch of this start. */
+  readonly segment: OpenSegment
+  readonly reserve: Reserve
+  /** A segment that is longer than this, in bytes, is followed by another one. */
+  readonly segmentBytes: number
+  /** Given the events of each batch, in order, before anybody who waits for them goes on. */
+  readonly onDurable: (events: ReadonlyArray<JournalEvent>) => void
+  readonly onSealed: () => void
 }
 
 /** How long a refused write waits before it is tried again, in milliseconds. */
 export const retryMs = 1_000
+/** The longest that one segment is written to, in milliseconds: a day. */
+export const segmentAgeMs = 86_400_000
+/** Records that are written before those who wait for them are told: about two milliseconds of work. */
+const batchMax = 1_000
 
 /**
- * Opens the next segment, numbered and fenced by `epoch`, and writes into it what older ones cannot prove. `onDurable` is
- * called with the events of each batch, in order, before anybody who waits for them goes on. Closing the scope writes what
- * is pending, then refuses.
+ * Writes into the new segment what older ones cannot prove, then takes appends. Closing the scope writes what is pending,
+ * then refuses.
  */
 export const open = Effect.fnUntraced(
-  function* (
-    directory: string,
-    recovered: Recovered,
-    epoch: number,
-    onDurable: (events: ReadonlyArray<JournalEvent>) => void
-  ): Effect.fn.Return<Journal, DiskError, Disk | Scope.Scope> {
+  function* (options: JournalOptions): Effect.fn.Return<Journal, DiskError, Disk | Scope.Scope> {
+    const { directory, recovered, reserve, segmentBytes, onDurable, onSealed } = options
     const disk = yield* Disk
-    const folder = join(directory, "journal")
-    const path = join(folder, segmentName(epoch))
-    const successor = join(folder, segmentName(epoch + 1))
-    const birth = born(recovered, epoch)
-    const file = yield* disk.open(path, { create: true })
-    yield* file.append(birth.bytes)
-    yield* file.datasync
-    yield* disk.syncDir(folder)
+    const next = (number: number) => Effect.provideService(create(directory, number), Disk, disk)
+    const epoch = options.segment.number
+    let segment = options.segment
+    yield* Effect.addFinalizer(() => segment.close)
+    let { seq, chain } = yield* bear(segment, { ...recovered, epoch })
+    let bornAtMs = yield* Clock.currentTimeMillis
 
-    const condition = yield* SubscriptionRef.make<StorageCondition>({ _tag: "Writable" })
+    const short = yield* reserve.restore
+    const condition = yield* SubscriptionRef.make<StorageCondition>(
+      short === undefined ? { _tag: "Writable" } : { _tag: "Blocked", reason: short.code }
+    )
+    const blocked = (reason: string) => SubscriptionRef.set(condition, { _tag: "Blocked", reason })
+    const writable = SubscriptionRef.set(condition, { _tag: "Writable" })
     const work = Latch.makeUnsafe(false)
     const closing = Latch.makeUnsafe(false)
     let pending: Array<Append> = []
+    let writing: ReadonlyArray<Append> = []
     let dead: StorageFailed | undefined
-    let { seq, chain } = birth
-    let length = birth.bytes.length
 
     const append = (events: ReadonlyArray<JournalEvent>): Effect.Effect<void, StorageFailed> =>
       Effect.suspend(() => {
-        if (dead !== undefined) return Effect.fail(dead)
         if (events.length === 0) return Effect.void
-        const one: Append = { events, lines: events.map(lineOf), done: Deferred.makeUnsafe() }
-        pending.push(one)
-        work.openUnsafe()
-        return Deferred.await(one.done)
+        const lines = events.map(lineOf)
+        return Effect.callback<void, StorageFailed>((resume) => {
+          if (dead !== undefined) return resume(Effect.fail(dead))
+          pending.push({ events, lines, resume })
+          if (pending.length === 1) work.openUnsafe()
+        })
       })
+
+    /** Waits until something is worth another try; at the end of all there is none. */
+    const patience = Effect.fnUntraced(function* (code: string): Effect.fn.Return<void, StorageFailed> {
+      yield* blocked(code)
+      if (closing.isOpen()) return yield* blockedAtClose(segment.path, code)
+      yield* Effect.raceFirst(Effect.sleep(retryMs), closing.await)
+    })
 
     /** Writes at the good end of the file, as often as it takes; a part left by a refusal is cut before the next try. */
     const write = Effect.fnUntraced(function* (bytes: Uint8Array): Effect.fn.Return<void, StorageFailed> {
-      let tried = yield* Effect.result(file.append(bytes))
-      while (Result.isFailure(tried)) {
-        const { code, operation } = tried.failure
-        if (!passing.has(code)) return yield* failed("STORAGE_FAILED", path, `${code} from ${operation}`)
-        yield* SubscriptionRef.set(condition, { _tag: "Blocked", reason: code })
-        if (closing.isOpen()) return yield* blockedAtClose(path, code)
-        yield* Effect.raceFirst(Effect.sleep(retryMs), closing.await)
-        tried = yield* Effect.result(Effect.andThen(file.truncate(length), file.append(bytes)))
+      for (;;) {
+        const tried = yield* Effect.result(segment.write(bytes))
+        if (Result.isSuccess(tried)) return
+        const { code } = tried.failure
+        if (!passing.has(code)) return yield* failedBy(tried.failure)
+        if (full.has(code) && (yield* reserve.release)) yield* blocked(code)
+        else yield* patience(code)
       }
     })
 
-    /**
-     * One sync for the whole batch. Meanwhile two names are looked up: only a later start makes the segment after ours, and
-     * where ours has no name any more, what we write is kept for nobody.
-     */
+    /** Returns once what was written is durable, under a name that is still ours. */
     const prove = Effect.fnUntraced(function* (): Effect.fn.Return<void, StorageFailed> {
-      const proof = yield* Effect.result(Effect.all([file.datasync, disk.stat(path), disk.stat(successor)], { concurrency: "unbounded" }))
-      if (Result.isFailure(proof)) return yield* failed("STORAGE_FAILED", path, `${proof.failure.code} from ${proof.failure.operation}`)
-      const [, present, later] = proof.success
-      if (later !== undefined) return yield* failed("STATE_FENCED", successor, "a later runtime on this directory")
-      if (present === undefined) return yield* failed("STATE_DIR_REPLACED", path, "no such file")
+      const [synced, first] = yield* Effect.all([Effect.result(segment.datasync), segment.standing], { concurrency: "unbounded" })
+      if (Result.isFailure(synced)) return yield* failedBy(synced.failure)
+      for (let standing = first; standing._tag !== "Ours"; standing = yield* segment.standing) {
+        if (standing._tag === "Fenced") return yield* failed("STATE_FENCED", standing.path, "a later runtime on this directory")
+        if (standing._tag === "Replaced") return yield* failed("STATE_DIR_REPLACED", standing.path, standing.got)
+        yield* patience(standing.code)
+      }
     })
 
     const commit = Effect.fnUntraced(function* (batch: ReadonlyArray<Append>) {
@@ -112,35 +135,60 @@ export const open = Effect.fnUntraced(
       const bytes = Buffer.from(text)
       yield* write(bytes)
       yield* prove()
-      length += bytes.length
+      segment.took(bytes)
       for (const { events } of batch) onDurable(events)
-      for (const { done } of batch) Deferred.doneUnsafe(done, Effect.void)
-      if (SubscriptionRef.getUnsafe(condition)._tag !== "Writable") yield* SubscriptionRef.set(condition, { _tag: "Writable" })
+      for (const { resume } of batch) resume(Effect.void)
     })
+
+    /** The next segment, made while nothing is pending in this one. What the disk refuses for now is tried again with the next batch. */
+    const rotate = Effect.fnUntraced(function* (): Effect.fn.Return<void, StorageFailed> {
+      const made = yield* Effect.result(next(segment.number + 1))
+      if (Result.isFailure(made)) {
+        const { code, path } = made.failure
+        if (code === "EEXIST") return yield* failed("STATE_FENCED", path, "a later runtime on this directory")
+        return passing.has(code) ? undefined : yield* failedBy(made.failure)
+      }
+      const fresh = made.success
+      const birth: Birth = { proven: { seq, crc: chain }, unproven: [], sealed: segment.seal(), epoch }
+      const born = yield* Effect.result(bear(fresh, birth))
+      if (Result.isFailure(born)) {
+        yield* fresh.close
+        if (!passing.has(born.failure.code) || syncs.has(born.failure.operation)) return yield* failedBy(born.failure)
+        return yield* Effect.catch(disk.remove(fresh.path), failedBy) // Left there it would fence us.
+      }
+      yield* segment.close
+      segment = fresh
+      chain = born.success.chain
+      bornAtMs = yield* Clock.currentTimeMillis
+      onSealed()
+    })
+    const ripe = (nowMs: number) => segment.length() > segmentBytes || (nowMs - bornAtMs >= segmentAgeMs && segment.grew())
 
     const writer = Effect.gen(function* () {
       while (true) {
-        if (pending.length === 0) {
-          if (closing.isOpen()) return yield* failed("STATE_CLOSED", path, "an append after the end")
-          work.closeUnsafe()
-          yield* work.await
+        if (pending.length > 0) {
+          writing = pending.splice(0, batchMax)
+          yield* commit(writing)
+          writing = []
+          if (ripe(yield* Clock.currentTimeMillis)) yield* rotate()
+          if (SubscriptionRef.getUnsafe(condition)._tag !== "Writable" && reserve.held()) yield* writable
           continue
         }
-        const batch = pending
-        pending = []
-        yield* Effect.onError(commit(batch), () =>
-          Effect.sync(() => {
-            pending = [...batch, ...pending]
-          })
-        )
+        if (closing.isOpen()) return yield* failed("STATE_CLOSED", segment.path, "an append after the end")
+        work.closeUnsafe()
+        if (SubscriptionRef.getUnsafe(condition)._tag === "Writable") yield* work.await
+        else {
+          yield* Effect.raceFirst(Effect.sleep(retryMs), work.await)
+          if (pending.length === 0 && (yield* reserve.restore) === undefined) yield* writable
+        }
       }
     }).pipe(
-      Effect.catchDefect((defect) => failed("STORAGE_FAILED", path, `a defect: ${String(defect)}`)),
+      Effect.catchDefect((defect) => failed("STORAGE_FAILED", segment.path, `a defect: ${String(defect)}`)),
       Effect.catch((failure: StorageFailed) =>
         Effect.gen(function* () {
           dead = failure
           if (failure.code !== "STATE_CLOSED") yield* SubscriptionRef.set(condition, { _tag: "Failed", reason: failure.got })
-          for (const { done } of pending) Deferred.doneUnsafe(done, Effect.fail(failure))
+          for (const { resume } of [...writing, ...pending]) resume(Effect.fail(failure))
           pending = []
         })
       )
@@ -153,7 +201,7 @@ export const open = Effect.fnUntraced(
         return Fiber.await(fiber)
       })
     )
-    return { append, condition: SubscriptionRef.changes(condition) }
+    return { append, condition: SubscriptionRef.changes(condition), segment: () => segment.number }
   },
   (opening) => Effect.uninterruptible(opening)
 )
@@ -161,21 +209,7 @@ export const open = Effect.fnUntraced(
 interface Append {
   readonly events: ReadonlyArray<JournalEvent>
   readonly lines: ReadonlyArray<string>
-  readonly done: Deferred.Deferred<void, StorageFailed>
-}
-
-/** The first append of a segment: its header, and the records that no older one proves, under this epoch. */
-const born = ({ proven, unproven }: Recovered, epoch: number) => {
-  const header: SegmentHeader = { product: "holdfast", format, segment: epoch, epoch, after: proven.seq, chain: hex(proven.crc) }
-  const of = (seq: number, json: string, previous: number) =>
-    encodeLine({ seq, epoch, proven: proven.seq, more: proven.seq + unproven.length - seq }, json, previous)
-  let { text, crc: chain } = of(proven.seq, JSON.stringify(header), 0)
-  for (const [i, json] of unproven.entries()) {
-    const line = of(proven.seq + 1 + i, json, chain)
-    text += line.text
-    chain = line.crc
-  }
-  return { bytes: Buffer.from(text), seq: proven.seq + unproven.length, chain }
+  readonly resume: (answer: Effect.Effect<void, StorageFailed>) => void
 }
 
 /**
@@ -190,7 +224,7 @@ const lineOf = (event: JournalEvent): string => {
 const check = Schema.decodeUnknownSync(JournalEvent)
 
 /** Refusals that end by themselves or by a person's hand. All others, and any of a sync, end this writer. */
-const passing: ReadonlySet<string> = new Set([
+export const passing: ReadonlySet<string> = new Set([
   "ENOSPC",
   "EDQUOT",
   "EROFS",
@@ -205,6 +239,9 @@ const passing: ReadonlySet<string> = new Set([
   "EBUSY",
   "EFBIG"
 ])
+const syncs: ReadonlySet<string> = new Set(["datasync", "syncDir"])
+
+const failedBy = ({ path, code, operation }: DiskError) => failed("STORAGE_FAILED", path, `${code} from ${operation}`)
 
 const failed = (code: string, where: string, got: string) =>
   Effect.fail(

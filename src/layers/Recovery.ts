@@ -1,104 +1,157 @@
 /**
  * What a journal on disk adds up to, and where it is damaged. Reading changes nothing; `mend` cuts a torn tail.
  *
- * Only bytes that nothing ever acknowledged may be cut: those of the last segment with no later line that says they were
- * durable. All other damage refuses the start. Cut bytes are kept in `damaged/` first.
+ * A start reads the newest checkpoint that is whole and the segments from there on, two at a time: what it holds in memory
+ * does not grow with the journal. Cut bytes are kept in `damaged/` first.
  */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
+import { createHash } from "node:crypto"
 import { join } from "node:path"
+import { type Checkpoint, readCheckpoint } from "../domain/Checkpoint.ts"
 import { type DiskError, shown, StateUnusable } from "../domain/Errors.ts"
-import { JournalEvent } from "../domain/JournalEvent.ts"
-import { claimIn, type DamagedLine, declaredFormat, decodeLine, format, hex, type Line, parseHeader } from "../domain/JournalLine.ts"
-import { Ledger } from "../domain/Ledger.ts"
+import { type DamagedLine, declaredFormat, format, type Seal } from "../domain/JournalLine.ts"
+import { birthDamage, type Damage, headerOf, JournalReading, type Place, type Segment } from "../domain/JournalReading.ts"
+import type { Ledger } from "../domain/Ledger.ts"
 import { Disk } from "./Disk.ts"
-
-/** A tail that a crash tore: nothing in it was ever acknowledged, unless the disk lost what it had promised to keep. */
-export interface Damage {
-  readonly file: string
-  readonly offset: number
-  readonly bytes: number
-  readonly expected: string
-  readonly got: string
-}
-
-/** A record by its number and CRC: what the next segment is chained to. */
-export interface Place {
-  readonly seq: number
-  readonly crc: number
-}
 
 /** Everything a new segment has to know of the older ones. */
 export interface Recovered {
   readonly ledger: Ledger
-  /** The highest number a segment has, 0 where there is none. */
-  readonly segment: number
   /** The last record that a later one says is durable. */
   readonly proven: Place
   /** The records after it, as JSON: they can be read, which after a failed sync does not mean that the disk has them. */
   readonly unproven: ReadonlyArray<string>
+  /** What the newest segment holds up to `proven`. */
+  readonly sealed: Seal | undefined
   /** Records of types this version does not know; they stay in the journal. */
   readonly unknown: number
   readonly damage: ReadonlyArray<Damage>
+  /** Names of checkpoints that are not whole; an older one or the segments themselves stood in for them. */
+  readonly unusable: ReadonlyArray<string>
 }
 
-/** Reads the whole journal of a state directory. */
+/** What a journal is where there is none yet. */
+export const nothing = (ledger: Ledger): Recovered => ({
+  ledger,
+  proven: { seq: 0, crc: 0 },
+  unproven: [],
+  sealed: undefined,
+  unknown: 0,
+  damage: [],
+  unusable: []
+})
+
+/** Reads the journal of a state directory, from its newest checkpoint on. */
 export const survey = Effect.fnUntraced(function* (directory: string): Effect.fn.Return<Recovered, DiskError | StateUnusable, Disk> {
+  const names = yield* Effect.flatMap(Disk, (disk) => disk.list(join(directory, "journal")))
+  const { base, unusable } = yield* newestCheckpoint(directory, names)
+  const numbers = segmentsIn(names).filter((number) => number >= (base?.segment ?? 1))
+  const missing = firstMissing(numbers, base?.segment ?? (numbers.length === 0 ? undefined : 1))
+  if (missing !== undefined) return yield* gap(missing)
+  const reading = new JournalReading(base)
+  let last: Segment | undefined
+  yield* eachSegment(directory, numbers, (segment, next) => {
+    last = segment
+    return through(reading.take(segment, next._tag === "Segment" ? next.after : undefined)).pipe(
+      Effect.andThen(
+        Effect.suspend(
+          () => (next._tag === "Stillborn" ? reading.tear(next.segment, 0, 0, next.damage, reading.last.seq) : undefined) ?? Effect.void
+        )
+      )
+    )
+  })
+  const { ledger, proven, unproven, unknown, damage, provenAt } = reading
+  return { ledger, proven, unproven, unknown, damage, unusable, sealed: last && sealOf(last, provenAt) }
+})
+
+/** What stands behind a segment: another one, one that was never wholly born, or nothing. */
+export type Next =
+  | { readonly _tag: "Segment"; readonly after: number | undefined; readonly sealed: Seal | undefined }
+  | { readonly _tag: "Stillborn"; readonly segment: Segment; readonly damage: DamagedLine }
+  | { readonly _tag: "Nothing" }
+
+/** Visits these segments in order, each with what stands behind it. Empty ones were cut whole, or never begun, and are passed over. */
+export const eachSegment = Effect.fnUntraced(function* <E, R>(
+  directory: string,
+  numbers: ReadonlyArray<number>,
+  visit: (segment: Segment, next: Next) => Effect.Effect<void, E, R>
+): Effect.fn.Return<void, E | DiskError | StateUnusable, Disk | R> {
+  const disk = yield* Disk
+  const filled: Array<number> = []
+  for (const number of numbers) {
+    const stat = yield* disk.stat(join(directory, "journal", segmentName(number)))
+    if ((stat?.bytes ?? 0) > 0) filled.push(number)
+  }
+  let current: Segment | undefined
+  for (const number of filled) {
+    const segment = yield* readSegment(directory, number)
+    const damage = number === filled.at(-1) ? birthDamage(segment.bytes) : undefined
+    if (current === undefined) {
+      if (damage === undefined) current = segment
+      else yield* visit(emptied(segment), { _tag: "Stillborn", segment, damage })
+      continue
+    }
+    if (damage !== undefined) return yield* visit(current, { _tag: "Stillborn", segment, damage })
+    const header = headerOf(segment.bytes)
+    const own = header?.segment === number ? header : undefined // A stranger's words say nothing of ours; it is refused in its turn.
+    yield* visit(current, { _tag: "Segment", after: own?.after, sealed: own?.sealed ?? undefined })
+    current = segment
+  }
+  if (current !== undefined) yield* visit(current, { _tag: "Nothing" })
+})
+
+/** The newest checkpoint that is whole, and the names of newer ones that are not. `below` leaves out later ones. */
+export const newestCheckpoint = Effect.fnUntraced(function* (
+  directory: string,
+  names: ReadonlyArray<string>,
+  below = Number.POSITIVE_INFINITY
+): Effect.fn.Return<{ readonly base: Checkpoint | undefined; readonly unusable: ReadonlyArray<string> }, DiskError, Disk> {
+  const disk = yield* Disk
+  const unusable: Array<string> = []
+  for (const number of checkpointsIn(names)
+    .filter((number) => number <= below)
+    .toReversed()) {
+    const bytes = buffer(yield* disk.read(join(directory, "journal", checkpointName(number))))
+    const base = yield* driven(readCheckpoint(bytes, number))
+    if (base !== undefined) return { base, unusable }
+    unusable.push(checkpointName(number))
+  }
+  return { base: undefined, unusable }
+})
+
+/** Refuses a journal whose newest segment a newer version wrote, else says of which format it is; reads nothing else. */
+export const newestFormat = Effect.fnUntraced(function* (
+  directory: string
+): Effect.fn.Return<number | undefined, DiskError | StateUnusable, Disk> {
   const disk = yield* Disk
   const folder = join(directory, "journal")
-  const numbers = (yield* disk.list(folder)).flatMap((name) => segmentNumber(name) ?? [])
-  const segments: Array<Segment> = []
-  for (const number of numbers) {
-    const read = yield* disk.read(join(folder, segmentName(number)))
-    const bytes = Buffer.from(read.buffer, read.byteOffset, read.byteLength)
-    const file = `journal/${segmentName(number)}`
+  for (const number of segmentsIn(yield* disk.list(folder)).toReversed()) {
+    const bytes = buffer(yield* disk.read(join(folder, segmentName(number))))
     const declared = declaredFormat(bytes)
-    if (declared !== undefined && declared > format) return yield* tooNew(file, declared)
-    if (bytes.length > 0) segments.push({ number, file, bytes }) // An empty one was cut whole, or never begun.
+    if (declared !== undefined && declared > format) return yield* tooNew(`journal/${segmentName(number)}`, declared)
+    if (bytes.length > 0) return declared
   }
-  const last = segments.at(-1)
-  const stillborn = last !== undefined && birthDamage(last.bytes) !== undefined ? segments.pop() : undefined
-  const reading = new Reading()
-  for (const [i, segment] of segments.entries()) {
-    const next = segments[i + 1]
-    const refusal = reading.take(segment, next && headerOf(next.bytes)?.after)
-    if (refusal !== undefined) return yield* refusal
-    yield* Effect.yieldNow
-  }
-  if (stillborn !== undefined) {
-    const refusal = reading.tear(stillborn, 0, 0, birthDamage(stillborn.bytes)!, reading.last.seq)
-    if (refusal !== undefined) return yield* refusal
-  }
-  const { ledger, proven, unproven, unknown, damage } = reading
-  return { ledger, proven, unproven, unknown, damage, segment: numbers.at(-1) ?? 0 }
+  return undefined
 })
 
-/** Refuses a journal whose newest segment a newer version wrote; reads nothing else. */
-export const refuseNewer = Effect.fnUntraced(function* (directory: string): Effect.fn.Return<void, DiskError | StateUnusable, Disk> {
-  const disk = yield* Disk
-  const newest = (yield* disk.list(join(directory, "journal"))).findLast((name) => segmentNumber(name) !== undefined)
-  if (newest === undefined) return
-  const declared = declaredFormat(Buffer.from(yield* disk.read(join(directory, "journal", newest))))
-  if (declared !== undefined && declared > format) return yield* tooNew(`journal/${newest}`, declared)
-})
-
-/** Moves torn tails to `damaged/<segment>-<offset>-<epoch>.bin`, durable there before it is cut here. */
-export const mend = Effect.fnUntraced(function* (directory: string, recovered: Recovered, epoch: number) {
+/** Moves torn tails to `damaged/<segment>-<offset>-<epoch>.bin`, durable there before it is cut here, and broken checkpoints beside them. */
+export const mend = Effect.fnUntraced(function* (directory: string, { damage, unusable }: Recovered, epoch: number) {
   const disk = yield* Disk
   const folder = join(directory, "damaged")
-  for (const { file, offset } of recovered.damage) {
+  if (damage.length + unusable.length > 0) {
+    yield* disk.makeDir(folder)
+    yield* disk.syncDir(directory)
+  }
+  for (const name of unusable) yield* disk.rename(join(directory, "journal", name), join(folder, `${name}-${epoch}`))
+  for (const { file, offset } of damage) {
     const path = join(directory, file)
     const kept = join(folder, `${file.slice("journal/".length, -".log".length)}-${offset}-${epoch}.bin`)
     const bytes = yield* disk.read(path)
-    yield* disk.makeDir(folder)
     yield* Effect.ignore(disk.remove(kept)) // A part, of a start that died here with the whole still in its place.
     const copy = yield* disk.open(kept, { create: true })
     yield* copy.append(bytes.subarray(offset))
     yield* copy.datasync
     yield* disk.syncDir(folder)
-    yield* disk.syncDir(directory)
     const torn = yield* disk.open(path, { create: false })
     yield* torn.truncate(offset)
     yield* torn.datasync
@@ -107,158 +160,69 @@ export const mend = Effect.fnUntraced(function* (directory: string, recovered: R
 
 /** Ten digits: names sort as their numbers do. */
 export const segmentName = (number: number): string => `${String(number).padStart(10, "0")}.log`
+export const checkpointName = (number: number): string => `${String(number).padStart(10, "0")}.checkpoint`
 
-const segmentNumber = (name: string): number | undefined => (/^\d{10}\.log$/.test(name) ? Number(name.slice(0, 10)) : undefined)
+export const segmentsIn = (names: ReadonlyArray<string>): ReadonlyArray<number> => numbersIn(names, ".log")
+export const checkpointsIn = (names: ReadonlyArray<string>): ReadonlyArray<number> => numbersIn(names, ".checkpoint")
 
-interface Segment {
-  readonly number: number
-  readonly file: string
-  readonly bytes: Buffer
-}
+export const readSegment = (directory: string, number: number): Effect.Effect<Segment, DiskError | StateUnusable, Disk> =>
+  Effect.gen(function* () {
+    const disk = yield* Disk
+    const bytes = buffer(yield* disk.read(join(directory, "journal", segmentName(number))))
+    const file = `journal/${segmentName(number)}`
+    const declared = declaredFormat(bytes)
+    if (declared !== undefined && declared > format) return yield* tooNew(file, declared)
+    return { number, file, bytes }
+  })
 
-/** One pass over the segments. */
-class Reading {
-  readonly ledger = new Ledger()
-  readonly damage: Array<Damage> = []
-  last: Place = { seq: 0, crc: 0 }
-  proven: Place = { seq: 0, crc: 0 }
-  unproven: Array<string> = []
-  unknown = 0
+/** The digest of a segment's first bytes. */
+export const sealOf = ({ number, bytes }: Segment, length: number): Seal => ({
+  segment: number,
+  bytes: length,
+  sha256: createHash("sha256").update(bytes.subarray(0, length)).digest("hex")
+})
 
-  /** Reads one segment up to record `limit`, where the next one begins; the last segment has no limit, and may have a torn tail. */
-  take(segment: Segment, limit: number | undefined): StateUnusable | undefined {
-    const { bytes, file } = segment
-    let chain = 0
-    let whole = { at: 0, last: this.last } // Behind the last append that is complete.
-    let seq = this.last.seq
-    let appended: Array<Line> = []
-    for (let at = 0; at < bytes.length && (at === 0 || limit === undefined || seq < limit);) {
-      const line = lineAt(bytes, at, chain, at === 0 ? undefined : seq + 1)
-      if (line._tag === "Damaged") {
-        return limit === undefined ? this.tear(segment, whole.at, at, line, seq + 1) : corrupt(file, at, line.expected, line.got)
-      }
-      if (at === 0) {
-        const refusal = this.#begin(segment, line)
-        if (refusal !== undefined) return refusal
-      } else {
-        appended.push(line)
-        seq = line.seq
-      }
-      chain = line.crc
-      at += lengthOf(bytes, at)
-      if (line.more > 0) continue
-      for (const record of appended) {
-        const refusal = this.#record(file, record)
-        if (refusal !== undefined) return refusal
-      }
-      appended = []
-      whole = { at, last: this.last }
-    }
-    if (limit === undefined) {
-      return whole.at === bytes.length ? undefined : this.tear(segment, whole.at, whole.at, partAppend, seq + 1)
-    }
-    return this.last.seq === limit ? undefined : gap(file, `records through ${limit}`, `records through ${this.last.seq}`)
+/** Runs a pass to its end, letting others in between; a refusal fails. */
+export const through = (pass: Generator<void, StateUnusable | undefined>): Effect.Effect<void, StateUnusable> =>
+  Effect.flatMap(driven(pass), (refusal) => refusal ?? Effect.void)
+
+const driven = Effect.fnUntraced(function* <A>(pass: Generator<void, A>): Effect.fn.Return<A> {
+  for (;;) {
+    const step = pass.next()
+    if (step.done === true) return step.value
+    yield* Effect.yieldNow
   }
+})
 
-  /** Takes note of a tail to cut from `from` on, unless a later line says that the damage (at `at`, record `seq`) had been durable. */
-  tear({ bytes, file }: Segment, from: number, at: number, damaged: DamagedLine, seq: number): StateUnusable | undefined {
-    for (let next = at; next < bytes.length; next += lengthOf(bytes, next)) {
-      const end = bytes.indexOf(10, next)
-      const claim = claimIn(bytes, next, end < 0 ? bytes.length : end, next > at)
-      if (claim >= seq) return corrupt(file, at, damaged.expected, damaged.got)
-    }
-    this.damage.push({ file, offset: from, bytes: bytes.length - from, expected: shown(damaged.expected), got: shown(damaged.got) })
-    return undefined
-  }
-
-  #begin({ bytes, file, number }: Segment, line: Line): StateUnusable | undefined {
-    const header = headerOf(bytes)
-    if (header === undefined) return corrupt(file, 0, "a segment header", line.json)
-    if (header.segment !== number) return corrupt(file, 0, `segment ${number}`, `segment ${header.segment}`)
-    if (header.after !== this.last.seq) return gap(file, `a segment after record ${this.last.seq}`, `one after record ${header.after}`)
-    if (header.chain !== hex(this.last.crc)) return corrupt(file, 0, `record ${header.after} of CRC ${hex(this.last.crc)}`, header.chain)
-    this.proven = this.last
-    this.unproven = []
-    return undefined
-  }
-
-  #record(file: string, line: Line): StateUnusable | undefined {
-    if (line.proven > this.proven.seq) {
-      this.proven = this.last // A batch begins where everything before it has become durable.
-      this.unproven = []
-    }
-    this.last = { seq: line.seq, crc: line.crc }
-    this.unproven.push(line.json)
-    const event = decodeEvent(line.json)
-    if (event === "unknown") this.unknown += 1
-    else if (event._tag === "Invalid") return record(file, line.seq, event.why)
-    else this.ledger.apply(event.event)
-    return undefined
-  }
+/** Numbers follow each other without a hole from `first` on. */
+export const firstMissing = (numbers: ReadonlyArray<number>, first: number | undefined): number | undefined => {
+  if (first === undefined) return undefined
+  if (numbers.length === 0) return first
+  const hole = numbers.findIndex((number, i) => number !== first + i)
+  return hole < 0 ? undefined : first + hole
 }
 
-/** The event that a line holds, `unknown` when its type is none of ours. */
-const decodeEvent = (json: string): DecodedEvent => {
-  const parsed = Result.try((): unknown => JSON.parse(json))
-  if (Result.isFailure(parsed)) return { _tag: "Invalid", why: json }
-  const decode = decoders.get((parsed.success as { readonly type?: unknown }).type)
-  if (decode === undefined) return "unknown"
-  const decoded = decode(parsed.success)
-  return Exit.isSuccess(decoded) ? { _tag: "Event", event: decoded.value } : { _tag: "Invalid", why: json }
-}
+const numbersIn = (names: ReadonlyArray<string>, extension: string): ReadonlyArray<number> =>
+  names.flatMap((name) => (/^\d{10}\.[a-z]+$/.test(name) && name.slice(10) === extension ? Number(name.slice(0, 10)) : []))
 
-type DecodedEvent =
-  | { readonly _tag: "Event"; readonly event: JournalEvent }
-  | { readonly _tag: "Invalid"; readonly why: string }
-  | "unknown"
+const emptied = (segment: Segment): Segment => ({ ...segment, bytes: Buffer.alloc(0) })
 
-/** One decoder a type: trying the whole union for each record would double the time of a start. */
-const decoders: ReadonlyMap<unknown, (json: unknown) => Exit.Exit<JournalEvent, unknown>> = new Map(
-  JournalEvent.members.map((member) => [member.fields.type.literal, Schema.decodeUnknownExit(member as Schema.Codec<JournalEvent>)])
-)
+const buffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-const lengthOf = (bytes: Buffer, at: number): number => {
-  const end = bytes.indexOf(10, at)
-  return (end < 0 ? bytes.length : end + 1) - at
-}
+const gap = (number: number) =>
+  new StateUnusable({
+    code: "JOURNAL_GAP",
+    where: `journal/${segmentName(number)}`,
+    got: "no such file",
+    want: "every segment, one number after the other",
+    fix: "put the segment back, restore a backup, or `holdfast state repair --accept-loss`; nothing was changed"
+  })
 
-const lineAt = (bytes: Buffer, at: number, chain: number, seq: number | undefined): Line | DamagedLine => {
-  const end = bytes.indexOf(10, at)
-  return end < 0
-    ? { _tag: "Damaged", check: "end", expected: "a line feed", got: "the end of the file" }
-    : decodeLine(bytes, at, end, chain, seq)
-}
-
-const headerOf = (bytes: Buffer) => {
-  const line = lineAt(bytes, 0, 0, undefined)
-  return line._tag === "Line" ? parseHeader(line.json) : undefined
-}
-
-/** A segment is born with its header and the records it carries over, all of them in one append. Nothing, when that is whole. */
-const birthDamage = (bytes: Buffer): DamagedLine | undefined => {
-  let chain = 0
-  for (let at = 0; ; at += lengthOf(bytes, at)) {
-    if (at >= bytes.length) return partAppend
-    const line = lineAt(bytes, at, chain, undefined)
-    if (line._tag === "Damaged") return line
-    if (line.more === 0) return undefined
-    chain = line.crc
-  }
-}
-
-const partAppend: DamagedLine = { _tag: "Damaged", check: "end", expected: "the rest of an append", got: "the end of the file" }
-
-const refused = (code: string, where: string, want: string, got: string, fix: string): StateUnusable =>
-  new StateUnusable({ code, where, want: shown(want), got: shown(got), fix })
-
-const corrupt = (file: string, at: number, expected: string, got: string): StateUnusable =>
-  refused("JOURNAL_CORRUPT", `${file}:${at}`, expected, got, "acknowledged records are damaged: restore a backup; nothing was changed")
-
-const gap = (file: string, want: string, got: string): StateUnusable =>
-  refused("JOURNAL_GAP", file, want, got, "a segment is missing or is not of this journal: put it back, or restore from a backup")
-
-const record = (file: string, seq: number, json: string): StateUnusable =>
-  refused("JOURNAL_RECORD", `${file} record ${seq}`, "an event of this version", json, "start the version that wrote it, and report this")
-
-const tooNew = (file: string, declared: number): StateUnusable =>
-  refused("STATE_TOO_NEW", file, `format ${format} or lower`, `format ${declared}`, "start a newer version; nothing was changed")
+const tooNew = (file: string, declared: number) =>
+  new StateUnusable({
+    code: "STATE_TOO_NEW",
+    where: file,
+    got: shown(`format ${declared}`),
+    want: `format ${format} or lower`,
+    fix: "start a newer version; nothing was changed"
+  })

@@ -7,18 +7,26 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { dirname, isAbsolute, join, resolve } from "node:path"
 import { DiskError, type LockHeld, shown, StateUnusable, StorageFailed } from "../domain/Errors.ts"
 import type { JournalEvent } from "../domain/JournalEvent.ts"
+import { format } from "../domain/JournalLine.ts"
+import type { Damage } from "../domain/JournalReading.ts"
 import type { Ledger } from "../domain/Ledger.ts"
+import { compact, due, type Retention, retention } from "./Compaction.ts"
 import { Disk } from "./Disk.ts"
 import * as Journal from "./Journal.ts"
 import { hold } from "./Lock.ts"
-import { type Damage, mend, refuseNewer, survey } from "./Recovery.ts"
+import { keepFormat } from "./Migration.ts"
+import { mend, newestFormat, survey } from "./Recovery.ts"
+import { full, reserveBytes, reserveOf } from "./Reserve.ts"
+import { fence } from "./Segment.ts"
 import { logged, replace, statusFiles, sweep } from "./Views.ts"
 
 /** Whether the disk takes what we write. `blocked` ends by itself; `failed` only with a new start. */
@@ -53,6 +61,8 @@ export class StateStore extends Context.Service<
     readonly view: (path: string, text: string, modifiedAtMs?: number) => Effect.Effect<void>
     /** Returns once the status files show everything that is in the ledger now. */
     readonly flushed: Effect.Effect<void>
+    /** Writes a checkpoint of everything but the present segment and lets old history go; done now and then unasked. */
+    readonly compact: Effect.Effect<void, StateUnusable>
     /** Torn tails that this start found, moved to `damaged/` and cut. */
     readonly damage: ReadonlyArray<Damage>
   }
@@ -70,7 +80,15 @@ export interface StateOptions {
   readonly statusDirectory?: string
   /** Ours, for whoever asks who holds the directory. */
   readonly version?: string
+  /** How long history stays, in runs and days; 100,000 and 90 unless given. */
+  readonly history?: Retention
+  /** The length of a segment of the journal, in bytes; 8 MiB unless given. */
+  readonly segmentBytes?: number
+  /** Room kept for the day the disk is full, in bytes; 1 MiB unless given. */
+  readonly reserveBytes?: number
 }
+
+const segmentBytesDefault = 8 * 1_048_576
 
 /** What a state directory adds up to, for those who only look. */
 export interface StateRead {
@@ -84,69 +102,112 @@ export interface StateRead {
 /** Reads a state directory beside a runtime or without one: no lock, no change; a tail that is torn or just being written is left out. */
 export const readState = Effect.fnUntraced(function* (directory: string): Effect.fn.Return<StateRead, StateUnusable, Disk> {
   yield* ours(directory)
-  const { ledger, damage, unknown } = yield* survey(directory).pipe(unreadable(directory))
+  yield* newestFormat(directory).pipe(unreadable(directory))
+  const { ledger, damage, unknown } = yield* survey(directory).pipe(
+    Effect.retry({ times: 3, while: (error) => error instanceof DiskError && error.code === "ENOENT" }), // Compacted as we read.
+    unreadable(directory)
+  )
   return { ledger, unknown, ...(damage[0] === undefined ? {} : { damage: damage[0] }) }
 })
 
 const make = Effect.fnUntraced(function* (
   directory: string,
-  { statusDirectory = join(directory, "skills", "status"), version }: StateOptions
+  options: StateOptions
 ): Effect.fn.Return<StateStore["Service"], StateUnusable | LockHeld | StorageFailed, Disk | Scope.Scope> {
+  const { statusDirectory = join(directory, "skills", "status"), segmentBytes = segmentBytesDefault } = options
   const services = yield* Effect.context<Disk>()
   const disk = yield* Disk
   yield* ours(directory)
-  yield* refuseNewer(directory).pipe(unreadable(directory)) // Before anything is made or locked: a newer state stays as it is.
+  const found = yield* newestFormat(directory).pipe(unreadable(directory)) // Before anything is made: a newer state stays as it is.
   yield* storage(disk.makeDir(join(directory, "journal")))
   yield* storage(disk.syncDir(directory))
   yield* Effect.ignore(disk.syncDir(dirname(directory))) // A parent we may not open is not ours to make durable.
-  yield* storage(hold(directory, version))
+  yield* storage(hold(directory, options.version))
 
-  const recovered = yield* survey(directory).pipe(unreadable(directory))
-  const epoch = recovered.segment + 1
-  const { ledger, damage } = recovered
-  yield* storage(mend(directory, recovered, epoch))
-  for (const torn of damage) yield* Effect.logWarning("The journal had a torn tail; its bytes are in damaged/", torn)
-  yield* sweep([directory, statusDirectory])
-  const events = yield* Effect.acquireRelease(PubSub.unbounded<JournalEvent>(), PubSub.shutdown)
-  const status = yield* statusFiles(statusDirectory, ledger)
-  let listeners = 0
+  const reserve = yield* reserveOf(directory, options.reserveBytes ?? reserveBytes)
+  const roomy = <A, E, R>(starting: Effect.Effect<A, E | DiskError, R>) =>
+    storage(
+      Effect.catchIf(
+        starting,
+        (error) => error instanceof DiskError && full.has(error.code),
+        (error) => Effect.flatMap(reserve.release, (released) => (released ? starting : Effect.fail(error)))
+      )
+    )
+  const segment = yield* roomy(fence(directory))
+  return yield* Effect.gen(function* () {
+    const epoch = segment.number
+    const recovered = yield* survey(directory).pipe(unreadable(directory))
+    const { ledger, damage, unusable } = recovered
+    if (found !== undefined && found < format) yield* roomy(keepFormat(directory, found, epoch))
+    yield* roomy(mend(directory, recovered, epoch))
+    for (const torn of damage) yield* Effect.logWarning("The journal had a torn tail; its bytes are in damaged/", torn)
+    for (const name of unusable) yield* Effect.logWarning("A checkpoint was not whole; it is in damaged/", { name })
+    yield* sweep([directory, statusDirectory])
+    const events = yield* Effect.acquireRelease(PubSub.unbounded<JournalEvent>(), PubSub.shutdown)
+    const status = yield* statusFiles(statusDirectory, ledger)
+    const sealed = Latch.makeUnsafe(true)
+    let listeners = 0
 
-  const journal = yield* storage(
-    Journal.open(directory, recovered, epoch, (durable) => {
-      for (const event of durable) {
-        const run = event.type === "run.settled" ? ledger.runs.get(event.run) : undefined
-        ledger.apply(event)
-        if (run !== undefined) status.changed(run.skill)
-        if (listeners > 0) PubSub.publishUnsafe(events, event)
-      }
-    })
-  )
-
-  return StateStore.of({
-    directory,
-    epoch,
-    ledger,
-    damage,
-    append: (...given) => Effect.flatMap(Clock.currentTimeMillis, (now) => journal.append(given.map((event) => stamp(event, now)))),
-    events: Stream.unwrap(
-      Effect.gen(function* () {
-        yield* Effect.acquireRelease(
-          Effect.sync(() => {
-            listeners += 1
-          }),
-          () =>
-            Effect.sync(() => {
-              listeners -= 1
-            })
-        )
-        return Stream.fromSubscription(yield* PubSub.subscribe(events))
+    const journal = yield* roomy(
+      Journal.open({
+        directory,
+        recovered,
+        segment,
+        reserve,
+        segmentBytes,
+        onSealed: () => sealed.openUnsafe(),
+        onDurable: (durable) => {
+          for (const event of durable) {
+            const run = event.type === "run.settled" ? ledger.runs.get(event.run) : undefined
+            ledger.apply(event)
+            if (run !== undefined) status.changed(run.skill)
+            if (listeners > 0) PubSub.publishUnsafe(events, event)
+          }
+        }
       })
-    ),
-    condition: journal.condition,
-    view: (path, text, modifiedAtMs) =>
-      logged(replace(resolve(directory, path), text, modifiedAtMs), path).pipe(Effect.provideContext(services)),
-    flushed: status.flushed
-  })
+    )
+    const one = yield* Semaphore.make(1)
+    const compacting = Effect.suspend(() => compact(directory, journal.segment(), ledger, options.history ?? retention)).pipe(
+      unreadable(directory),
+      one.withPermits(1),
+      Effect.provideContext(services)
+    )
+    const whenDue = Effect.gen(function* () {
+      yield* sealed.await
+      sealed.closeUnsafe()
+      if (yield* due(directory, journal.segment())) yield* compacting
+    }).pipe(Effect.catch((error) => Effect.logWarning("The journal could not be compacted; it is whole, only longer", { ...error })))
+    yield* Effect.forkScoped(Effect.forever(whenDue))
+
+    return StateStore.of({
+      directory,
+      epoch,
+      ledger,
+      damage,
+      append: (...given) => Effect.flatMap(Clock.currentTimeMillis, (now) => journal.append(given.map((event) => stamp(event, now)))),
+      events: Stream.unwrap(
+        Effect.gen(function* () {
+          yield* Effect.acquireRelease(
+            Effect.sync(() => {
+              listeners += 1
+            }),
+            () =>
+              Effect.sync(() => {
+                listeners -= 1
+              })
+          )
+          return Stream.fromSubscription(yield* PubSub.subscribe(events))
+        })
+      ),
+      condition: journal.condition,
+      compact: compacting,
+      view: (path, text, modifiedAtMs) =>
+        logged(replace(resolve(directory, path), text, modifiedAtMs), path).pipe(Effect.provideContext(services)),
+      flushed: status.flushed
+    })
+  }).pipe(
+    Effect.onError(() => Effect.andThen(segment.close, Effect.ignore(disk.remove(segment.path)))) // Refused: nothing of ours stays.
+  )
 })
 
 const stamp = (event: NewEvent, now: number): JournalEvent => Object.assign({ type: event.type, v: 1, atMs: now }, event) as JournalEvent
@@ -163,6 +224,8 @@ const known: ReadonlySet<string> = new Set([
   "control.sock",
   "history.json",
   "demo",
+  "backup",
+  "reserve",
   ".DS_Store"
 ])
 

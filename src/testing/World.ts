@@ -71,6 +71,8 @@ export const afterCrash = ({ disk }: Pick<World, "disk">): DiskMemory => {
 }
 
 const journalOf = (disk: DiskMemory): ReadonlyArray<JournalEvent> => {
-  const segments = [...disk.files()].filter(([path]) => path.startsWith(`${stateDirectory}/journal/`)).sort(([a], [b]) => (a < b ? -1 : 1))
+  const segments = [...disk.files()]
+    .filter(([path]) => path.startsWith(`${stateDirectory}/journal/`) && path.endsWith(".log"))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
   return readJournal(segments.map(([, content]) => content)).events
 }

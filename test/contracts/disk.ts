@@ -106,11 +106,38 @@ export const suite = (name: string, layer: Layer.Layer<Disk>, folder: Effect.Eff
         yield* disk.write(`${root}/a`, bytes("12345"))
         for (const atMs of [1_763_791_203_123, 1_763_791_203_000, 1_001, 4_102_444_800_999]) {
           yield* disk.touch(`${root}/a`, atMs)
-          assert.deepStrictEqual(yield* disk.stat(`${root}/a`), { bytes: 5, modifiedAtMs: atMs })
+          const { bytes, modifiedAtMs } = (yield* disk.stat(`${root}/a`))!
+          assert.deepStrictEqual({ bytes, modifiedAtMs }, { bytes: 5, modifiedAtMs: atMs })
         }
         assert.isUndefined(yield* disk.stat(`${root}/b`))
         assert.isDefined(yield* disk.stat(root))
         yield* refusedWith("ENOENT", disk.touch(`${root}/b`, 0))
+      })
+    )
+
+    promise("knows a file by its inode under whatever name, and another one under the same name", (root, disk) =>
+      Effect.gen(function* () {
+        const inode = (path: string) => Effect.map(disk.stat(path), (stat) => stat?.inode)
+        yield* disk.write(`${root}/a`, bytes("1"))
+        const first = yield* inode(`${root}/a`)
+        yield* disk.rename(`${root}/a`, `${root}/b`)
+        yield* disk.write(`${root}/a`, bytes("2"))
+        assert.strictEqual(yield* inode(`${root}/b`), first)
+        assert.notStrictEqual(yield* inode(`${root}/a`), first)
+        assert.isDefined(yield* inode(root))
+      })
+    )
+
+    promise("removes a folder with all that is in it, and nothing beside it", (root, disk) =>
+      Effect.gen(function* () {
+        yield* disk.makeDir(`${root}/a/b`)
+        yield* disk.makeDir(`${root}/ab`)
+        for (const path of ["a/1", "a/b/2", "ab/3"]) yield* disk.write(`${root}/${path}`, bytes("x"))
+        yield* disk.removeTree(`${root}/a`)
+        yield* disk.removeTree(`${root}/a`)
+        assert.deepStrictEqual(yield* disk.list(root), ["ab"])
+        assert.deepStrictEqual(yield* disk.list(`${root}/a/b`), [])
+        assert.strictEqual(yield* text(`${root}/ab/3`), "x")
       })
     )
 

@@ -92,16 +92,24 @@ describe("a line of the journal", () => {
 })
 
 describe("the header of a segment", () => {
-  const header = { product: "holdfast", format: 1, segment: 3, epoch: 3, after: 17, chain: "9f3a0c12" } as const
+  const sealed = { segment: 2, bytes: 4_096, sha256: "0".repeat(64) }
+  const older = { product: "holdfast", format: 1, segment: 3, epoch: 3, after: 17, chain: "9f3a0c12" } as const
+  const header = { ...older, format: 2, sealed } as const
 
   it("comes back as it was written, and nothing else is taken for one", () => {
     assert.deepStrictEqual(parseHeader(JSON.stringify(header)), header)
+    assert.deepStrictEqual(parseHeader(JSON.stringify({ ...header, sealed: null })), { ...header, sealed: null })
     assert.isUndefined(parseHeader(json))
     assert.isUndefined(parseHeader(JSON.stringify({ ...header, more: 1 })))
+    assert.isUndefined(parseHeader(JSON.stringify({ ...older, format: 2 })), "format 2 has a seal")
+  })
+
+  it("of format 1 is one without a seal", () => {
+    assert.deepStrictEqual(parseHeader(JSON.stringify(older)), { ...older, sealed: null })
   })
 
   it("declares its format to versions that cannot read the rest", () => {
-    assert.strictEqual(declaredFormat(bytesOf(encodeLine({ seq: 0, epoch: 1, proven: 0, more: 0 }, JSON.stringify(header), 0).text)), 1)
+    assert.strictEqual(declaredFormat(bytesOf(encodeLine({ seq: 0, epoch: 1, proven: 0, more: 0 }, JSON.stringify(header), 0).text)), 2)
     assert.strictEqual(declaredFormat(bytesOf(`v2 whatever {"product":"holdfast","format":999,"new":[]}\nrest`)), 999)
     assert.isUndefined(declaredFormat(bytesOf(`first line\n{"product":"holdfast","format":999}\n`)))
   })

@@ -331,7 +331,7 @@ describe("a trigger", () => {
             })
           )
         ])
-        world.disk.failNext("append", "ENOSPC") // Both have asked before the first claim is on record.
+        world.disk.failNext("append", "EROFS") // Both have asked before the first claim is on record.
         const asking = yield* Effect.forkChild(
           Effect.all([world.supervisor.trigger("job", "once"), world.supervisor.trigger("job", "once")], { concurrency: "unbounded" })
         )
@@ -350,7 +350,7 @@ describe("a trigger", () => {
     inVirtualTime(
       Effect.gen(function* () {
         const world = yield* supervised([given("job", {}, () => Effect.sleep(1_000))])
-        world.disk.failNext("append", "ENOSPC")
+        world.disk.failNext("append", "EROFS")
         const ask = Effect.result(world.supervisor.trigger("job"))
         const asking = yield* Effect.forkChild(Effect.all([ask, ask], { concurrency: "unbounded" }))
         yield* world.pass(1_500)
@@ -367,7 +367,7 @@ describe("a trigger", () => {
     inVirtualTime(
       Effect.gen(function* () {
         const world = yield* supervised([given("job", {})])
-        world.disk.failNext("append", "ENOSPC")
+        world.disk.failNext("append", "EROFS")
         const asking = yield* Effect.forkChild(Effect.timeout(world.supervisor.trigger("job", "once"), 100))
         yield* world.pass(2_000)
         assert.strictEqual((yield* Fiber.await(asking))._tag, "Failure")

@@ -40,6 +40,7 @@ export const memoryStore = (kept: Memory) =>
             kept.views.set(path, text)
           }),
         flushed: Effect.void,
+        compact: Effect.void,
         damage: []
       })
     })

@@ -66,6 +66,7 @@ export const makeWorld = (name: string, command: RuntimeCommand): Effect.Effect<
       journal: () => {
         const segments = listed(at("state", "journal"))
           .filter((file) => file.endsWith(".log"))
+          .filter((file) => file.endsWith(".log"))
           .toSorted()
         return readJournal(segments.map((file) => fs.readFileSync(at("state", "journal", file))))
       },

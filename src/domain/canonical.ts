@@ -1,0 +1,153 @@
+/**
+ * A ledger as lines of JSON and back: the same ledger always gives the same lines, byte for byte.
+ *
+ * The first line has the totals; then comes a line for each skill, run, entry and parked report, in the ledger's order.
+ * The schemas say which fields there are and in which order they are written.
+ */
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { createHash } from "node:crypto"
+import { type EventOf, JournalEvent } from "./JournalEvent.ts"
+import { Ledger, type RunRecord } from "./Ledger.ts"
+import { type Phase, phases } from "./Outcome.ts"
+
+/** How many lines `linesOf` gives. */
+export const lineCount = (ledger: Ledger): number => 1 + ledger.skills.size + ledger.runs.size + ledger.outbox.size + ledger.parked.size
+
+/** The canonical form, line by line, without line feeds. */
+export const linesOf = function* (ledger: Ledger): Generator<string, void> {
+  yield JSON.stringify({ totals: encodeTotals(ledger) })
+  for (const skill of ledger.skills.values()) {
+    yield JSON.stringify({ skill: encodeSkill({ ...skill, last: skill.last && flat(skill.last) }) })
+  }
+  for (const run of ledger.runs.values()) yield JSON.stringify({ run: encodeRun(flat(run)) })
+  for (const entry of ledger.outbox.values()) yield JSON.stringify({ entry: encodeEntry(entry) })
+  for (const parked of ledger.parked) yield JSON.stringify({ parked })
+}
+
+/** SHA-256 over the canonical lines, each ended by a line feed: two directories of one hash are in the same state. */
+export const hashOf = (ledger: Ledger): string => {
+  const hash = createHash("sha256")
+  for (const line of linesOf(ledger)) hash.update(`${line}\n`)
+  return hash.digest("hex")
+}
+
+/** Takes canonical lines in, one after the other. */
+export class LedgerReader {
+  readonly ledger = new Ledger()
+  #lines = 0
+
+  /** False where the line is none that `linesOf` gives at this place. */
+  take(json: string): boolean {
+    const parsed = Result.getOrUndefined(Result.try((): unknown => JSON.parse(json)))
+    if (typeof parsed !== "object" || parsed === null) return false
+    const [[kind, value] = ["", undefined], ...more] = Object.entries(parsed)
+    const first = this.#lines++ === 0
+    return more.length === 0 && first === (kind === "totals") && Object.hasOwn(take, kind) && take[kind as Kind](this.ledger, value)
+  }
+}
+
+const text = Schema.String
+const count = Schema.Int
+const instant = Schema.Finite
+
+const eventOf = <Type extends JournalEvent["type"]>(type: Type) =>
+  JournalEvent.members.find((member) => member.fields.type.literal === type) as unknown as Schema.Codec<EventOf<Type>>
+
+const TotalsLine = Schema.Struct({
+  epoch: count,
+  stopped: Schema.Boolean,
+  fence: count,
+  mode: text,
+  acknowledged: count,
+  settled: count,
+  slots: Schema.Struct({ run: count, coalesced: count, skipped: count, missed: count, superseded: count })
+})
+
+const RunLine = Schema.Struct({
+  run: text,
+  skill: text,
+  slotAtMs: instant,
+  fence: count,
+  digest: text,
+  missed: count,
+  claimedAtMs: instant,
+  phase: Schema.Literals(Object.keys(phases) as Array<Phase>),
+  attempts: count,
+  failedAttempts: count,
+  retryAtMs: Schema.optional(instant),
+  process: Schema.optional(eventOf("attempt.spawned")),
+  startedAtMs: Schema.optional(instant),
+  steps: Schema.Array(Schema.Tuple([text, Schema.Union([Schema.Literal("started"), Schema.Struct({ result: Schema.Unknown })])])),
+  settled: Schema.optional(eventOf("run.settled"))
+})
+
+const SkillLine = Schema.Struct({
+  name: text,
+  digest: text,
+  schedule: Schema.optional(
+    Schema.Union([
+      Schema.Struct({ _tag: Schema.Literal("Cron"), expression: text, zone: text }),
+      Schema.Struct({ _tag: Schema.Literal("Every"), everyMs: count, anchorMs: instant }),
+      Schema.Struct({ _tag: Schema.Literal("At"), atMs: instant })
+    ])
+  ),
+  owedFromMs: instant,
+  settledThroughMs: instant,
+  removed: Schema.Boolean,
+  paused: Schema.optional(Schema.Struct({ by: text, why: text })),
+  quarantined: Schema.optional(text),
+  last: Schema.optional(RunLine),
+  lastSuccessAtMs: Schema.optional(instant),
+  failures: count
+})
+
+const EntryLine = Schema.Struct({
+  run: text,
+  session: text,
+  text,
+  settledAtMs: instant,
+  sent: Schema.optional(Schema.Struct({ atMs: instant, gatewayBootId: text }))
+})
+
+const ParkedLine = Schema.Tuple([text, text])
+
+const encodeTotals = Schema.encodeSync(TotalsLine)
+const encodeSkill = Schema.encodeSync(SkillLine)
+const encodeRun = Schema.encodeSync(RunLine)
+const encodeEntry = Schema.encodeSync(EntryLine)
+
+const taking = <A>(schema: Schema.Codec<A>, put: (ledger: Ledger, value: A) => void) => {
+  const decode = Schema.decodeUnknownOption(schema)
+  return (ledger: Ledger, json: unknown): boolean => {
+    const decoded = decode(json, { onExcessProperty: "error" })
+    if (Option.isSome(decoded)) put(ledger, decoded.value)
+    return Option.isSome(decoded)
+  }
+}
+
+type Kind = keyof typeof take
+const take = {
+  totals: taking(TotalsLine, (ledger, { slots, ...totals }) => {
+    Object.assign(ledger, totals)
+    Object.assign(ledger.slots, slots)
+  }),
+  skill: taking(SkillLine, (ledger, { schedule, paused, quarantined, last, lastSuccessAtMs, ...rest }) => {
+    ledger.skills.set(rest.name, { ...rest, schedule, paused, quarantined, last: last && mapped(last), lastSuccessAtMs })
+  }),
+  run: taking(RunLine, (ledger, run) => void ledger.runs.set(run.run, mapped(run))),
+  entry: taking(EntryLine, (ledger, { sent, ...rest }) => void ledger.outbox.set(rest.run, { ...rest, sent })),
+  parked: taking(ParkedLine, (ledger, [run, reason]) => void ledger.parked.set(run, reason))
+}
+
+const flat = (run: RunRecord): typeof RunLine.Type => ({ ...run, steps: [...run.steps] })
+
+const mapped = ({ retryAtMs, process, startedAtMs, steps, settled, ...rest }: typeof RunLine.Type): RunRecord => ({
+  ...rest,
+  retryAtMs,
+  process,
+  startedAtMs,
+  steps: new Map(steps),
+  settled
+})
