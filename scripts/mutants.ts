@@ -9,8 +9,9 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
+import { journalMutants } from "./mutants/journal.ts"
 
-interface Mutant {
+export interface Mutant {
   readonly name: string
   readonly edits: ReadonlyArray<{ readonly file: string; readonly find: string; readonly put: string }>
   readonly tests: ReadonlyArray<string>
@@ -26,6 +27,7 @@ const walk = ["test/machines/runtime.test.ts"]
 const histories = ["test/failures/link-history.test.ts"]
 
 const mutants: ReadonlyArray<Mutant> = [
+  ...journalMutants,
   {
     name: "the supervisor is invoked below a mode of the link",
     edits: [

@@ -58,7 +58,9 @@ const Header = Schema.Struct({
 export type SegmentHeader = typeof Header.Type
 
 /** A CRC as it stands in a line: eight lower-case hexadecimal digits. */
-export const hex = (crc: number): string => crc.toString(16).padStart(8, "0")
+export const hex = (crc: number): string =>
+  octets[crc >>> 24]! + octets[(crc >>> 16) & 0xff]! + octets[(crc >>> 8) & 0xff]! + octets[crc & 0xff]!
+const octets = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, "0")) // A line is made in a microsecond.
 
 /** The line of a record, with its newline, and the CRC for the next. `previous` is the CRC of the line before, 0 for a header. */
 export const encodeLine = (head: LineHead, json: string, previous: number): { readonly text: string; readonly crc: number } => {

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import * as fc from "fast-check"
 import { hashOf, LedgerReader, linesOf } from "../../src/domain/canonical.ts"
+import { DiskError } from "../../src/domain/Errors.ts"
 import { Disk } from "../../src/layers/Disk.ts"
 import { type NewEvent, readState, StateStore, type StateOptions } from "../../src/layers/StateStore.ts"
 
@@ -259,6 +260,41 @@ describe("a journal that grows", () => {
         assert.isAbove(journal(memory).length, 1)
         assert.strictEqual(yield* hashNow, before)
       }).pipe(Effect.provide(memory.layer))
+    })
+  )
+
+  it.effect("takes back a next segment that it could not begin: it would fence itself", () =>
+    Effect.gen(function* () {
+      const memory = Disk.memory()
+      let refused = 0
+      let broken = true
+      const disk = Disk.of({
+        ...memory.disk,
+        open: (path, options) =>
+          Effect.map(memory.disk.open(path, options), (file) => ({
+            ...file,
+            append: (bytes) =>
+              Effect.suspend(() => {
+                if (!broken || !path.endsWith("0000000002.log")) return file.append(bytes)
+                refused += 1
+                return Effect.andThen(file.append(bytes.subarray(0, 7)), new DiskError({ operation: "append", path, code: "EDQUOT" }))
+              })
+          }))
+      })
+      yield* Effect.gen(function* () {
+        const before = yield* opened(small, (store) =>
+          Effect.gen(function* () {
+            yield* store.append(adoption)
+            yield* live(store, 1, 20)
+            assert.isAbove(refused, 1)
+            broken = false
+            yield* live(store, 20, 22)
+            return hashOf(store.ledger)
+          })
+        )
+        assert.isTrue(journal(memory).includes("0000000002.log"))
+        assert.strictEqual(yield* hashNow, before)
+      }).pipe(Effect.provideService(Disk, disk))
     })
   )
 })
