@@ -2,10 +2,10 @@
  * One record of the journal as one line of text, so that `tail -f`, `grep` and `cut -d" " -f7- | jq` serve.
  *
  *     length crc      seq epoch proven more json
- *     113    9f3a0c12 18  2     16     0    {"type":"run.claimed","v":1,...}
+ *     113    9f3a0c12 18  2     5120   0    {"type":"run.claimed","v":1,...}
  *
  * `length` counts the bytes of the JSON. `crc` covers all that follows it and is chained to the `crc` of the line before.
- * `proven` is the last sequence number known durable when this line was written. `more` lines of the same append follow:
+ * `proven` is how many bytes of this segment were known durable when this line was written. `more` lines of the same append follow:
  * an append whose end is not there never happened. The first line of a segment is a header in the same form.
  */
 import * as Option from "effect/Option"
@@ -90,7 +90,7 @@ export const decodeLine = (bytes: Buffer, from: number, to: number, previous: nu
 }
 
 /**
- * The highest sequence number that any head between `from` and `to`, the end of a line, says was durable; -1 where none does.
+ * The most that any head between `from` and `to`, the end of a line, says was durable; -1 where none says anything.
  *
  * Heads are believed on their shape and length alone, and looked for inside the line as well: after damage the chain cannot
  * be followed, and the damage may be to the line feed. A claim that is too high refuses a start; one that is too low would

@@ -10,7 +10,17 @@ import * as Schema from "effect/Schema"
 import type { Checkpoint } from "./Checkpoint.ts"
 import { shown, StateUnusable } from "./Errors.ts"
 import { JournalEvent } from "./JournalEvent.ts"
-import { claimIn, type DamagedLine, decodeLine, hex, type Line, parseHeader, type SegmentHeader } from "./JournalLine.ts"
+import {
+  claimIn,
+  type DamagedLine,
+  declaredFormat,
+  decodeLine,
+  format,
+  hex,
+  type Line,
+  parseHeader,
+  type SegmentHeader
+} from "./JournalLine.ts"
 import { Ledger } from "./Ledger.ts"
 
 /** A tail that a crash tore: nothing in it was ever acknowledged, unless the disk lost what it had promised to keep. */
@@ -58,6 +68,7 @@ export class JournalReading {
   unproven: Array<string> = []
   unknown = 0
   epoch = 0
+  #format = format
   #atMs = 0
 
   /** Begins behind a checkpoint, which becomes part of this reading, or at the beginning of all. */
@@ -75,6 +86,7 @@ export class JournalReading {
    */
   *take(segment: Segment, limit: number | undefined): Generator<void, StateUnusable | undefined> {
     const { bytes, file } = segment
+    if (limit === this.last.seq) return undefined // Nothing of it counts, so nothing in it can be damaged.
     let chain = 0
     let whole = 0 // The end of the last append that is complete.
     let seq = this.last.seq
@@ -108,12 +120,17 @@ export class JournalReading {
     return this.last.seq === limit ? undefined : rolledBack(file, `records through ${limit}`, `records through ${this.last.seq}`)
   }
 
-  /** Notes a torn tail from `from` on, unless a later line says that the damage (at `at`, record `seq`) had been durable. */
+  /**
+   * Notes a torn tail from `from` on, unless a later line says that the damage (at `at`, record `seq`) had been durable.
+   * Lines of format 1 name the last durable record, those of format 2 the durable bytes of their segment: only these tell a
+   * torn birth, whose records prove nothing of each other, from one that was whole when the next record was written.
+   */
   tear({ bytes, file }: Segment, from: number, at: number, damaged: DamagedLine, seq: number): StateUnusable | undefined {
+    const durable = (declaredFormat(bytes) ?? format) === 1 ? seq : at + 1
     for (let next = at; next < bytes.length; next += lengthOf(bytes, next)) {
       const end = bytes.indexOf(10, next)
       const claim = claimIn(bytes, next, end < 0 ? bytes.length : end, next > at)
-      if (claim >= seq) return corrupt(file, at, damaged)
+      if (claim >= durable) return corrupt(file, at, damaged)
     }
     this.damage.push({ file, offset: from, bytes: bytes.length - from, expected: shown(damaged.expected), got: shown(damaged.got) })
     return undefined
@@ -131,6 +148,7 @@ export class JournalReading {
     }
     if (header.epoch < this.epoch) return foreign(file, `epoch ${this.epoch} or higher`, `epoch ${header.epoch}`)
     this.epoch = header.epoch
+    this.#format = header.format
     this.proven = this.last
     this.provenAt = 0
     this.unproven = []
@@ -138,7 +156,7 @@ export class JournalReading {
   }
 
   #record(file: string, line: Line, startAt: number): StateUnusable | undefined {
-    if (line.proven > this.proven.seq) {
+    if (line.proven > (this.#format === 1 ? this.proven.seq : this.provenAt)) {
       this.proven = this.last // A batch begins where everything before it has become durable.
       this.provenAt = startAt
       this.unproven = []

@@ -122,7 +122,7 @@ export const open = Effect.fnUntraced(
     })
 
     const commit = Effect.fnUntraced(function* (batch: ReadonlyArray<Append>) {
-      const proven = seq
+      const proven = segment.length()
       let text = ""
       for (const { lines } of batch) {
         for (let i = 0; i < lines.length; i++) {

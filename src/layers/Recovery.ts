@@ -54,8 +54,10 @@ export const survey = Effect.fnUntraced(function* (directory: string): Effect.fn
     last = segment
     return through(reading.take(segment, next._tag === "Segment" ? next.after : undefined)).pipe(
       Effect.andThen(
-        Effect.suspend(
-          () => (next._tag === "Stillborn" ? reading.tear(next.segment, 0, 0, next.damage, reading.last.seq) : undefined) ?? Effect.void
+        Effect.forEach(
+          next._tag === "End" ? next.stillborn : [],
+          ({ segment, damage }) => Effect.suspend(() => reading.tear(segment, 0, 0, damage, reading.last.seq) ?? Effect.void),
+          { discard: true }
         )
       )
     )
@@ -64,40 +66,47 @@ export const survey = Effect.fnUntraced(function* (directory: string): Effect.fn
   return { ledger, proven, unproven, unknown, damage, unusable, sealed: last && sealOf(last, provenAt) }
 })
 
-/** What stands behind a segment: another one, one that was never wholly born, or nothing. */
+/** What stands behind a segment: another one, or those that were never wholly born, or nothing. */
 export type Next =
   | { readonly _tag: "Segment"; readonly after: number | undefined; readonly sealed: Seal | undefined }
-  | { readonly _tag: "Stillborn"; readonly segment: Segment; readonly damage: DamagedLine }
-  | { readonly _tag: "Nothing" }
+  | { readonly _tag: "End"; readonly stillborn: ReadonlyArray<Stillborn> }
 
-/** Visits these segments in order, each with what stands behind it. Empty ones were cut whole, or never begun, and are passed over. */
-export const eachSegment = Effect.fnUntraced(function* <E, R>(
+export interface Stillborn {
+  readonly segment: Segment
+  readonly damage: DamagedLine
+}
+
+/**
+ * Visits these segments in order, each with what stands behind it. Empty ones were cut whole, or never begun, and are passed
+ * over. So is one whose birth is not whole: its sync failed, and a later start that could still read it took it for nothing.
+ */
+export const eachSegment = Effect.fnUntraced(function* <R>(
   directory: string,
   numbers: ReadonlyArray<number>,
-  visit: (segment: Segment, next: Next) => Effect.Effect<void, E, R>
-): Effect.fn.Return<void, E | DiskError | StateUnusable, Disk | R> {
+  visit: (segment: Segment, next: Next) => Effect.Effect<void, StateUnusable, R>
+): Effect.fn.Return<void, DiskError | StateUnusable, Disk | R> {
   const disk = yield* Disk
-  const filled: Array<number> = []
-  for (const number of numbers) {
-    const stat = yield* disk.stat(join(directory, "journal", segmentName(number)))
-    if ((stat?.bytes ?? 0) > 0) filled.push(number)
-  }
   let current: Segment | undefined
-  for (const number of filled) {
+  let stillborn: Array<Stillborn> = []
+  for (const number of numbers) {
+    if (((yield* disk.stat(join(directory, "journal", segmentName(number))))?.bytes ?? 0) === 0) continue
     const segment = yield* readSegment(directory, number)
-    const damage = number === filled.at(-1) ? birthDamage(segment.bytes) : undefined
-    if (current === undefined) {
-      if (damage === undefined) current = segment
-      else yield* visit(emptied(segment), { _tag: "Stillborn", segment, damage })
+    const damage = birthDamage(segment.bytes)
+    if (damage !== undefined) {
+      stillborn.push({ segment, damage })
       continue
     }
-    if (damage !== undefined) return yield* visit(current, { _tag: "Stillborn", segment, damage })
     const header = headerOf(segment.bytes)
     const own = header?.segment === number ? header : undefined // A stranger's words say nothing of ours; it is refused in its turn.
-    yield* visit(current, { _tag: "Segment", after: own?.after, sealed: own?.sealed ?? undefined })
+    if (current !== undefined) {
+      const next: Next = { _tag: "Segment", after: own?.after, sealed: own?.sealed ?? undefined }
+      yield* Effect.mapError(visit(current, next), (refusal) => (stillborn[0] === undefined ? refusal : unborn(stillborn[0])))
+    } else if (stillborn[0] !== undefined && own?.after !== 0) return yield* unborn(stillborn[0])
     current = segment
+    stillborn = []
   }
-  if (current !== undefined) yield* visit(current, { _tag: "Nothing" })
+  if (current !== undefined) yield* visit(current, { _tag: "End", stillborn })
+  else if (stillborn[0] !== undefined) yield* visit(emptied(stillborn[0].segment), { _tag: "End", stillborn })
 })
 
 /** The newest checkpoint that is whole, and the names of newer ones that are not. `below` leaves out later ones. */
@@ -208,6 +217,15 @@ const numbersIn = (names: ReadonlyArray<string>, extension: string): ReadonlyArr
 const emptied = (segment: Segment): Segment => ({ ...segment, bytes: Buffer.alloc(0) })
 
 const buffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+const unborn = ({ segment, damage }: Stillborn) =>
+  new StateUnusable({
+    code: "JOURNAL_HEADER",
+    where: `${segment.file}:0`,
+    got: shown(damage.got),
+    want: shown(damage.expected),
+    fix: "acknowledged records are damaged: restore a backup, or `holdfast state repair --accept-loss`; nothing was changed"
+  })
 
 const gap = (number: number) =>
   new StateUnusable({

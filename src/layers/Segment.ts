@@ -131,7 +131,7 @@ export const bear = Effect.fnUntraced(function* (segment: OpenSegment, { proven,
     sealed: sealed ?? null
   }
   const of = (seq: number, json: string, previous: number) =>
-    encodeLine({ seq, epoch, proven: proven.seq, more: proven.seq + unproven.length - seq }, json, previous)
+    encodeLine({ seq, epoch, proven: 0, more: proven.seq + unproven.length - seq }, json, previous)
   let { text, crc: chain } = of(proven.seq, JSON.stringify(header), 0)
   for (const [i, json] of unproven.entries()) {
     const line = of(proven.seq + 1 + i, json, chain)
