@@ -1,10 +1,10 @@
 import { assert, it } from "vitest"
-import { scenarios, walk } from "./crashStates.ts"
+import { scenarios, walk, type Walked } from "./crashStates.ts"
 
 const seed = Number(process.env["HOLDFAST_DEEP_SEED"] ?? 1)
 
 it("every disk that a crash can leave gives back all that was acknowledged", async () => {
-  const walked = []
+  const walked: Array<Walked> = []
   for (const scenario of scenarios) {
     const one = await walk(scenario, 1, seed)
     walked.push(one)

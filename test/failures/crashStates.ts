@@ -11,7 +11,7 @@ import type { JournalEvent } from "../../src/domain/JournalEvent.ts"
 import { Ledger } from "../../src/domain/Ledger.ts"
 import { Disk } from "../../src/layers/Disk.ts"
 import { readState, StateStore, type StateOptions } from "../../src/layers/StateStore.ts"
-import { type Image } from "../../src/testing/disk/Durability.ts"
+import type { Image } from "../../src/testing/disk/Durability.ts"
 import { type SimulatedDisk, simulatedDisk } from "../../src/testing/disk/SimulatedDisk.ts"
 import { adopted, paused } from "../contracts/state.ts"
 
@@ -52,19 +52,18 @@ export interface Walked {
 
 const small: StateOptions = { reserveBytes: 64 }
 const eventsOf = (name: string, size: number): ReadonlyArray<JournalEvent> =>
-  [adopted(name), paused(name, "x".repeat(size))].map((event) => ({ v: 1, ...event }) as JournalEvent)
+  [adopted(name), paused(name, "x".repeat(size))].map((event) => ({ v: 1, ...event }))
 
 /** Plays a scenario, crashes it everywhere, and checks each `every`-th of the disks. */
 export const walk = async (scenario: Scenario, every: number, seed: number): Promise<Walked> => {
   const random = chance(seed)
   const found = new Map<string, Found>()
   let [moments, sampled] = [0, 0]
-  let prefixes: Array<string> = []
   for (let turn = 1; turn <= (scenario.turns ?? 1); turn++) {
     const given = scenario.given?.()
-    const submitted: Array<ReadonlyArray<JournalEvent>> = []
-    const acknowledged = new Set<number>()
-    const settled = () => {
+    /** What each start was asked to append, and how much of it, from its first on, it acknowledged. */
+    const starts: Array<{ readonly submitted: Array<ReadonlyArray<JournalEvent>>; readonly acknowledged: Set<number> }> = []
+    const settled = ({ acknowledged }: (typeof starts)[number]) => {
       let n = 0
       while (acknowledged.has(n)) n += 1
       return n
@@ -77,7 +76,13 @@ export const walk = async (scenario: Scenario, every: number, seed: number): Pro
           if (!next.value.all) sampled += 1
           break
         }
-        note(found, next.value, turn, settled(), submitted.length)
+        note(
+          found,
+          next.value,
+          turn,
+          starts.map(settled),
+          starts.map(({ submitted }) => submitted.length)
+        )
       }
     }
     let sim = simulatedDisk(given && imageOf(given.files), look)
@@ -90,6 +95,8 @@ export const walk = async (scenario: Scenario, every: number, seed: number): Pro
       start: (options = {}) =>
         Effect.gen(function* () {
           const scope = yield* Scope.make()
+          const here = { submitted: [] as Array<ReadonlyArray<JournalEvent>>, acknowledged: new Set<number>() }
+          starts.push(here)
           const store = yield* Layer.build(StateStore.layer("/state", { ...small, ...options })).pipe(
             Effect.flatMap((built) => Effect.provide(StateStore, built)),
             Effect.provideService(Disk, { ...sim.disk }), // A lock of its own: that of a machine may fail, the fence may not.
@@ -98,9 +105,9 @@ export const walk = async (scenario: Scenario, every: number, seed: number): Pro
           return {
             append: (name, size = 10) =>
               Effect.suspend(() => {
-                const number = submitted.push(eventsOf(name, size)) - 1
+                const number = here.submitted.push(eventsOf(name, size)) - 1
                 return Effect.match(store.append(adopted(name), paused(name, "x".repeat(size))), {
-                  onSuccess: () => void acknowledged.add(number),
+                  onSuccess: () => void here.acknowledged.add(number),
                   onFailure: () => {}
                 })
               }),
@@ -111,13 +118,11 @@ export const walk = async (scenario: Scenario, every: number, seed: number): Pro
     }
     await Effect.runPromise(scenario.play(stage, turn).pipe(Effect.provide(Logger.layer([]))))
     look()
-    const ledger = given?.ledger() ?? new Ledger()
-    prefixes = [hashOf(ledger)]
-    for (const events of submitted) {
-      for (const event of events) ledger.apply(event)
-      prefixes.push(hashOf(ledger))
-    }
-    for (const one of found.values()) if (one.turn === turn) one.prefixes = prefixes
+    const states = prefixes(
+      starts.map(({ submitted }) => submitted),
+      () => given?.ledger() ?? new Ledger()
+    )
+    for (const one of found.values()) if (one.turn === turn) one.states = states
   }
   const violations: Array<string> = []
   let checked = 0
@@ -136,26 +141,46 @@ const most = 729
 interface Found {
   readonly image: Image
   readonly turn: number
-  acknowledged: number
-  submitted: number
-  prefixes: ReadonlyArray<string>
+  /** Of each start. */
+  acknowledged: ReadonlyArray<number>
+  submitted: ReadonlyArray<number>
+  states: ReadonlyMap<string, ReadonlyArray<Cut>>
+}
+
+/** How many of its appends are there, of each start. */
+type Cut = ReadonlyArray<number>
+
+/** Every state that there may be: of each start the appends up to some one, since those behind an append that failed fail too. */
+const prefixes = (starts: ReadonlyArray<ReadonlyArray<ReadonlyArray<JournalEvent>>>, empty: () => Ledger): Map<string, Array<Cut>> => {
+  const cuts = starts.reduce<ReadonlyArray<Cut>>(
+    (all, { length }) => all.flatMap((cut) => Array.from({ length: length + 1 }, (_, n) => [...cut, n])),
+    [[]]
+  )
+  const states = new Map<string, Array<Cut>>()
+  for (const cut of cuts) {
+    const ledger = empty()
+    for (const [i, appends] of starts.entries()) for (const event of appends.slice(0, cut[i]).flat()) ledger.apply(event)
+    const hash = hashOf(ledger)
+    states.set(hash, [...(states.get(hash) ?? []), cut])
+  }
+  return states
 }
 
 /** The same disk may be left at several moments: the most that was acknowledged and the least that was asked for bind it. */
-const note = (found: Map<string, Found>, image: Image, turn: number, acknowledged: number, submitted: number): void => {
+const note = (found: Map<string, Found>, image: Image, turn: number, acknowledged: Cut, submitted: Cut): void => {
   const hash = createHash("sha1").update(String(turn))
   for (const [path, bytes] of [...image.files].sort(([a], [b]) => (a < b ? -1 : 1)))
     hash.update(`\n${path} ${bytes.length}\n`).update(bytes)
   const key = hash.digest("hex")
   const known = found.get(key)
-  if (known === undefined) found.set(key, { image, turn, acknowledged, submitted, prefixes: [] })
+  if (known === undefined) found.set(key, { image, turn, acknowledged, submitted, states: new Map() })
   else {
-    known.acknowledged = Math.max(known.acknowledged, acknowledged)
-    known.submitted = Math.min(known.submitted, submitted)
+    known.acknowledged = acknowledged.map((n, i) => Math.max(n, known.acknowledged[i] ?? 0))
+    known.submitted = known.submitted.map((n, i) => Math.min(n, submitted[i] ?? 0))
   }
 }
 
-const check = async ({ image, acknowledged, submitted, prefixes }: Found): Promise<string | undefined> => {
+const check = async ({ image, acknowledged, submitted, states }: Found): Promise<string | undefined> => {
   const sim = simulatedDisk(image)
   const hash = Effect.scoped(
     Effect.flatMap(Layer.build(StateStore.layer("/state", small)), (built) =>
@@ -172,10 +197,12 @@ const check = async ({ image, acknowledged, submitted, prefixes }: Found): Promi
     )
   )
   if (Exit.isFailure(first)) return `the start fails: ${JSON.stringify(first.cause)}`
-  const at = prefixes.indexOf(first.value)
-  if (at < 0) return "the state is that of no prefix"
-  if (at < acknowledged) return `${acknowledged} appends were acknowledged, ${at} are there`
-  if (at > submitted) return `${submitted} appends were made, ${at} are there`
+  const cuts = states.get(first.value)
+  if (cuts === undefined) return "the state is that of no prefix"
+  if (!cuts.some((cut) => acknowledged.every((n, i) => cut[i]! >= n)))
+    return `acknowledged were ${acknowledged.join()}, there are ${cuts.join(" or ")}`
+  if (!cuts.some((cut) => cut.every((n, i) => n <= (submitted[i] ?? 0))))
+    return `submitted were ${submitted.join()}, there are ${cuts.join(" or ")}`
   if (Exit.isFailure(second) || second.value !== first.value) return "a second start comes to another state"
   if (Exit.isFailure(read) || read.value !== first.value) return "a reader comes to another state"
   return undefined
