@@ -68,6 +68,8 @@ export class JournalReading {
   unproven: Array<string> = []
   unknown = 0
   epoch = 0
+  /** The instant of the last event that was proven durable, 0 where there is none. */
+  provenAtMs = 0
   #format = format
   #atMs = 0
 
@@ -151,6 +153,7 @@ export class JournalReading {
     this.#format = header.format
     this.proven = this.last
     this.provenAt = 0
+    this.provenAtMs = this.#atMs
     this.unproven = []
     return undefined
   }
@@ -159,6 +162,7 @@ export class JournalReading {
     if (line.proven > (this.#format === 1 ? this.proven.seq : this.provenAt)) {
       this.proven = this.last // A batch begins where everything before it has become durable.
       this.provenAt = startAt
+      this.provenAtMs = this.#atMs
       this.unproven = []
     }
     this.last = { seq: line.seq, crc: line.crc }
@@ -171,6 +175,21 @@ export class JournalReading {
       this.ledger.apply(event.event)
     }
     return undefined
+  }
+}
+
+/** The records of a segment through `limit`, those of whole appends only, up to the first line that is not whole. */
+export const recordsOf = function* (bytes: Buffer, limit = Number.POSITIVE_INFINITY): Generator<Line> {
+  let chain = 0
+  let appended: Array<Line> = []
+  for (let at = 0; at < bytes.length; at += lengthOf(bytes, at)) {
+    const line = lineAt(bytes, at, chain, undefined)
+    if (line._tag === "Damaged" || (at > 0 && line.seq > limit)) return
+    if (at > 0) appended.push(line)
+    chain = line.crc
+    if (line.more > 0) continue
+    yield* appended
+    appended = []
   }
 }
 

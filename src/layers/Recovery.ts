@@ -227,7 +227,7 @@ const unborn = ({ segment, damage }: Stillborn) =>
     fix: "acknowledged records are damaged: restore a backup, or `holdfast state repair --accept-loss`; nothing was changed"
   })
 
-const gap = (number: number) =>
+export const gap = (number: number) =>
   new StateUnusable({
     code: "JOURNAL_GAP",
     where: `journal/${segmentName(number)}`,
