@@ -20,7 +20,7 @@ import type { SkillEntry } from "./SkillFunction.ts"
 import { performModule } from "./SkillHost.ts"
 import { performProcess } from "./SkillProcess.ts"
 import { StateStore } from "./StateStore.ts"
-import { stepsOf } from "./Steps.ts"
+import { type Steps, stepsOf } from "./Steps.ts"
 
 export class Run extends Context.Service<
   Run,
@@ -99,7 +99,8 @@ const bind = (entry: SkillEntry, underWay: UnderWay, session: string | undefined
         const store = yield* StateStore
         underWay.begin(input.run)
         yield* store.append({ type: "attempt.started", run: input.run, attempt: input.attempt })
-        return yield* perform(entry, factsOf(store, input.run, input.attempt))
+        const steps = yield* stepsOf(input.run, input.attempt)
+        return yield* Effect.ensuring(perform(entry, factsOf(store, input.run, input.attempt), steps), steps.close)
       }).pipe(
         Effect.onInterrupt(() =>
           Effect.sync(() => {
@@ -154,12 +155,12 @@ const factsOf = (store: StateStore["Service"], run: string, attempt: number): At
 /** Does the work of one attempt, whatever kind of work it is. */
 const perform = (
   { definition, work }: SkillEntry,
-  facts: AttemptFacts
+  facts: AttemptFacts,
+  steps: Steps
 ): Effect.Effect<AttemptEnd, StorageFailed, StateStore | Process | Disk> =>
   Effect.gen(function* () {
     const store = yield* StateStore
     const { run, attempt } = facts
-    const steps = yield* stepsOf(run, attempt)
     const onSpawned = (process: ProcessIdentity) => store.append({ type: "attempt.spawned", run, attempt, ...process })
     const kind = definition.work
     switch (kind._tag) {
