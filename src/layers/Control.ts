@@ -21,6 +21,7 @@ export const Question = Schema.Union([
   Schema.Struct({ id: Schema.Int, do: Schema.Literal("trigger"), skill: Schema.String, key: Schema.optionalKey(Schema.String) }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literal("status") }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literal("release") }),
+  Schema.Struct({ id: Schema.Int, do: Schema.Literals(["run.release", "run.cancel"]), run: Schema.String, by: Schema.String }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literal("drain") })
 ])
 export type Question = typeof Question.Type
@@ -114,6 +115,10 @@ const serve = (question: Question) =>
         return yield* runtime.picture
       case "release":
         return runtime.actor.send({ type: "intake.release" })
+      case "run.release":
+        return yield* runtime.releaseRun(question.run, question.by)
+      case "run.cancel":
+        return yield* runtime.cancelRun(question.run, question.by)
       case "drain":
         return yield* Effect.asVoid(Effect.forkDetach(runtime.drain)) // Its end closes this socket: there is no later to answer at.
     }

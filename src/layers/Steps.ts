@@ -2,8 +2,10 @@
 import * as Effect from "effect/Effect"
 import type { RunId } from "../domain/Run.ts"
 import { Refused, shown, type StorageFailed } from "../domain/Errors.ts"
+import type { AttemptEnd } from "../domain/Attempt.ts"
 import { stepResultProblem } from "../domain/StepResult.ts"
 import { StateStore } from "./StateStore.ts"
+import { type StepHistory, stepHistory } from "./StepHistory.ts"
 
 /** What an attempt is to do about a step: take the recorded result, or do it under this key. */
 export type StepStart = { readonly _tag: "Replay"; readonly result: unknown } | { readonly _tag: "Execute"; readonly key: string }
@@ -22,17 +24,42 @@ export interface Steps {
   readonly abandon: (step: string, by?: string) => Effect.Effect<void>
 }
 
-/** The steps of this attempt, and their end: what is asked for later is refused with STEP_NOT_EXECUTING. */
-export interface AttemptSteps extends Steps {
+/**
+ * Does an attempt's work with its steps. The work is interrupted as soon as its steps are not those on record; how it ended says
+ * so. What is asked for afterwards is refused with STEP_NOT_EXECUTING.
+ */
+export const withSteps = Effect.fnUntraced(function* <E, R>(
+  run: RunId,
+  attempt: number,
+  work: (steps: Steps) => Effect.Effect<AttemptEnd, E, R>
+): Effect.fn.Return<AttemptEnd, E, R | StateStore> {
+  const { ledger } = yield* StateStore
+  const record = ledger.runs.get(run)
+  if (record === undefined) return yield* Effect.die(new Error(`${run} was never claimed`))
+  const history = stepHistory(record, attempt)
+  const steps = yield* stepsOf(run, attempt, history)
+  const left = Effect.map(history.mismatch, (reason): AttemptEnd => ({ _tag: "Mismatched", reason }))
+  const end = yield* Effect.ensuring(Effect.raceFirst(work(steps), left), steps.close)
+  const reason = history.verdict(end._tag === "Succeeded")
+  return reason === undefined ? end : { _tag: "Mismatched", reason }
+})
+
+/** The steps of one attempt, and their end. */
+interface AttemptSteps extends Steps {
   readonly close: Effect.Effect<void>
 }
 
-export const stepsOf = Effect.fnUntraced(function* (run: RunId, attempt: number): Effect.fn.Return<AttemptSteps, never, StateStore> {
+const stepsOf = Effect.fnUntraced(function* (
+  run: RunId,
+  attempt: number,
+  history: StepHistory
+): Effect.fn.Return<AttemptSteps, never, StateStore> {
   const store = yield* StateStore
   const begun = new Map<string, Begun>()
   let open = true
 
   const start = Effect.fnUntraced(function* (step: string): Effect.fn.Return<StepStart, StorageFailed | Refused> {
+    yield* history.admit(step)
     const known = store.ledger.runs.get(run)?.steps.get(step)
     if (known !== undefined && known !== "started") return { _tag: "Replay", result: known.result }
     yield* store.append({ type: "step.started", run, attempt, step })
@@ -69,6 +96,7 @@ export const stepsOf = Effect.fnUntraced(function* (run: RunId, attempt: number)
       )
     }
     if ((yield* mine.started)._tag === "Execute") yield* (mine.finished ??= finished)
+    history.moved()
   })
 
   return {

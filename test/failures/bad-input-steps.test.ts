@@ -8,10 +8,12 @@ import { Disk } from "../../src/layers/Disk.ts"
 import { Process } from "../../src/layers/Process.ts"
 import { promiseWork } from "../../src/layers/SkillFunction.ts"
 import { performModule } from "../../src/layers/SkillHost.ts"
-import type { StateStore } from "../../src/layers/StateStore.ts"
-import { stepsOf } from "../../src/layers/Steps.ts"
+import { StateStore } from "../../src/layers/StateStore.ts"
+import { withSteps } from "../../src/layers/Steps.ts"
 import { definition, facts, folder, program } from "../layers/children.ts"
 import { memory, memoryStore } from "../layers/memoryStore.ts"
+
+const run = facts("").run
 
 /** The body of a skill, as text: the same for both kinds. */
 type Body = string
@@ -19,24 +21,30 @@ type Body = string
 const asFunction = (body: Body) => (directory: string) =>
   Effect.gen(function* () {
     const { default: work } = yield* Effect.promise(() => import(written(directory, body)) as Promise<{ readonly default: SkillFunction }>)
-    return yield* promiseWork(work)(facts(directory), yield* stepsOf(facts(directory).run, 1))
+    return yield* withSteps(run, 1, (steps) => promiseWork(work)(facts(directory), steps))
   })
 
 const asModule = (body: Body) => (directory: string) =>
   Effect.gen(function* () {
     const file = written(directory, body)
-    const steps = yield* stepsOf(facts(directory).run, 1)
-    return yield* performModule(definition({ _tag: "Module", file, folder: directory }), facts(directory), steps, () => Effect.void)
+    const skill = definition({ _tag: "Module", file, folder: directory })
+    return yield* withSteps(run, 1, (steps) => performModule(skill, facts(directory), steps, () => Effect.void))
   })
 
 const written = (directory: string, body: Body): string => program(directory, "skill.mjs", `export default async (ctx) => { ${body} }\n`)
 
+const claim = StateStore.use((store) =>
+  store.append({ type: "run.claimed", run, skill: "probe", slot: facts("").slotAtMs, fence: 1, digest: "0", missed: 0 })
+)
+
 const end = (attempt: (directory: string) => Effect.Effect<AttemptEnd, unknown, StateStore | Process | Disk>): Promise<AttemptEnd> =>
   Effect.runPromise(
-    attempt(folder()).pipe(Effect.provide([memoryStore(memory()), Process.layer]), Effect.provideService(Disk, diskMemory().disk))
+    Effect.andThen(claim, attempt(folder())).pipe(
+      Effect.provide([memoryStore(memory()), Process.layer]),
+      Effect.provideService(Disk, diskMemory().disk)
+    )
   )
 
-const run = "probe@20261122T060000Z"
 const twice = `await ctx.step("send", () => 1); await ctx.step("send", () => 2)`
 
 describe.each([

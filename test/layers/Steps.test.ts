@@ -1,23 +1,37 @@
 /** The steps of an attempt over a journal in memory: what is on record when, and what is refused. */
 import { Effect, Layer } from "effect"
 import { assert, describe, it } from "vitest"
+import type { AttemptEnd } from "../../src/domain/Attempt.ts"
+import type { StorageFailed } from "../../src/domain/Errors.ts"
 import { StateStore } from "../../src/layers/StateStore.ts"
-import { type AttemptSteps, stepsOf } from "../../src/layers/Steps.ts"
+import { type Steps, withSteps } from "../../src/layers/Steps.ts"
 import { type Memory, memory, memoryStore } from "./memoryStore.ts"
 
 const run = "job@20261122T060000Z"
 const key = `${run}/send`
 
 /** Attempt `attempt` of the run over this memory; its claim and its start are put on record first. */
-const attempted = <A, E>(kept: Memory, attempt: number, use: (steps: AttemptSteps) => Effect.Effect<A, E, StateStore>) =>
+const attempted = <A, E>(
+  kept: Memory,
+  attempt: number,
+  use: (steps: Steps) => Effect.Effect<A, E, StateStore>,
+  layer: Layer.Layer<StateStore> = memoryStore(kept)
+): Effect.Effect<A, E | StorageFailed> =>
   Effect.gen(function* () {
     const store = yield* StateStore
     if (attempt === 1) {
       yield* store.append({ type: "run.claimed", run, skill: "job", slot: Date.UTC(2026, 10, 22, 6), fence: 1, digest: "0", missed: 0 })
     }
     yield* store.append({ type: "attempt.started", run, attempt })
-    return yield* use(yield* stepsOf(run, attempt))
-  }).pipe(Effect.provide(memoryStore(kept)))
+    let made: A | undefined
+    yield* withSteps(run, attempt, (steps) =>
+      Effect.map(use(steps), (value): AttemptEnd => {
+        made = value
+        return { _tag: "Succeeded", fields: {}, summary: undefined }
+      })
+    )
+    return made as A
+  }).pipe(Effect.provide(layer))
 
 const steps = (kept: Memory) => kept.journal.flatMap((event) => (event.type.startsWith("step.") ? [event.type] : []))
 const live = <A, E>(effect: Effect.Effect<A, E>) => Effect.runPromise(effect)
@@ -108,34 +122,31 @@ describe("a step", () => {
   it("of an attempt that is over is refused, and nothing is put on record", () => {
     const kept = memory()
     return live(
-      attempted(
-        kept,
-        1,
-        Effect.fnUntraced(function* ({ begin, close, finish }) {
-          yield* begin("send")
-          yield* close
-          assert.deepInclude({ ...(yield* Effect.flip(begin("more"))) }, { code: "STEP_NOT_EXECUTING", where: run, got: "attempt 1" })
-          assert.deepInclude({ ...(yield* Effect.flip(finish("send", 1))) }, { code: "STEP_NOT_EXECUTING" })
-          assert.deepStrictEqual(steps(kept), ["step.started"])
-        })
-      )
+      Effect.gen(function* () {
+        const { begin, finish } = yield* attempted(kept, 1, (steps) => Effect.as(steps.begin("send"), steps))
+        assert.deepInclude({ ...(yield* Effect.flip(begin("more"))) }, { code: "STEP_NOT_EXECUTING", where: run, got: "attempt 1" })
+        assert.deepInclude({ ...(yield* Effect.flip(finish("send", 1))) }, { code: "STEP_NOT_EXECUTING" })
+        assert.deepStrictEqual(steps(kept), ["step.started"])
+      })
     )
   })
 
   it("that is asked for again while its intent is on its way to the disk waits for it", () => {
     const kept = memory()
-    const slow = Layer.effect(
-      StateStore,
-      Effect.map(StateStore, (store) =>
-        StateStore.of({ ...store, append: (...events) => Effect.andThen(Effect.sleep(50), store.append(...events)) })
-      )
-    ).pipe(Layer.provide(memoryStore(kept)))
+    const slow = (store: StateStore["Service"]) =>
+      StateStore.of({ ...store, append: (...events) => Effect.andThen(Effect.sleep(50), store.append(...events)) })
     return live(
-      Effect.gen(function* () {
-        const { begin } = yield* stepsOf(run, 1)
-        const known = Effect.map(begin("send", "a"), () => steps(kept))
-        assert.deepStrictEqual(yield* Effect.all([known, known], { concurrency: "unbounded" }), [["step.started"], ["step.started"]])
-      }).pipe(Effect.provide(slow))
+      attempted(
+        kept,
+        1,
+        ({ begin }) => {
+          const known = Effect.map(begin("send", "a"), () => steps(kept))
+          return Effect.map(Effect.all([known, known], { concurrency: "unbounded" }), (both) =>
+            assert.deepStrictEqual(both, [["step.started"], ["step.started"]])
+          )
+        },
+        Layer.effect(StateStore, Effect.map(StateStore, slow)).pipe(Layer.provide(memoryStore(kept)))
+      )
     )
   })
 })
