@@ -16,6 +16,7 @@ export const commands: ReadonlyArray<Listed> = [
   { name: "runs release", summary: "let a parked run be tried again", load: () => import("./runsRelease.ts") },
   { name: "runs cancel", summary: "give a parked run up", load: () => import("./runsCancel.ts") },
   { name: "trigger", summary: "run a skill now", load: () => import("./trigger.ts") },
+  { name: "step", summary: "in a skill's script: make a command a step, done once", load: () => import("./step.ts") },
   { name: "release", summary: "open a runtime that was started with --hold", load: () => import("./release.ts") },
   { name: "skills check", summary: "read skill files and say what is wrong with them", load: () => import("./skillsCheck.ts") },
   { name: "gateway", summary: "the embedded gateway alone, to try things on", load: () => import("./gateway.ts") },

@@ -1,6 +1,6 @@
 /** `holdfast runs cancel`: gives a parked run up. */
 import * as Effect from "effect/Effect"
-import { ask } from "../layers/Control.ts"
+import { ask } from "../layers/ControlClient.ts"
 import { defineCommand, exit, shared } from "./command.ts"
 import { existingState, user } from "./place.ts"
 

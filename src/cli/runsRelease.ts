@@ -1,6 +1,6 @@
 /** `holdfast runs release`: lets a parked run be tried again. */
 import * as Effect from "effect/Effect"
-import { ask } from "../layers/Control.ts"
+import { ask } from "../layers/ControlClient.ts"
 import { defineCommand, exit, shared } from "./command.ts"
 import { existingState, user } from "./place.ts"
 

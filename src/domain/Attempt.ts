@@ -35,6 +35,8 @@ export interface AttemptFacts {
   readonly fence: number
   /** `runs/<run>/`, absolute; made before the attempt starts. */
   readonly directory: string
+  /** The folder with the command `holdfast` for scripts, absolute; it may not exist. */
+  readonly bin: string
   /** The file with the last history read, absolute; it may not exist. */
   readonly historyFile: string
 }

@@ -16,6 +16,7 @@ import { cancelled, type RunInput, runMachine, type Settlement } from "../machin
 import { type ActorArgs, fromEffect, plug } from "./actor.ts"
 import { Disk } from "./Disk.ts"
 import type { Process } from "./Process.ts"
+import { placeShim } from "./Shim.ts"
 import type { SkillEntry } from "./SkillFunction.ts"
 import { performModule } from "./SkillHost.ts"
 import { performProcess } from "./SkillProcess.ts"
@@ -183,6 +184,7 @@ const factsOf = (store: StateStore["Service"], run: string, attempt: number): At
     missed: record?.missed ?? 0,
     fence: record?.fence ?? 0,
     directory: join(store.directory, "runs", run),
+    bin: join(store.directory, "bin"),
     historyFile: join(store.directory, "history.json")
   }
 }
@@ -200,10 +202,10 @@ const perform = (
     const kind = definition.work
     switch (kind._tag) {
       case "Process":
-        yield* madeFolder(facts)
+        yield* prepared(facts)
         return yield* performProcess({ ...definition, work: kind }, facts, onSpawned)
       case "Module":
-        yield* madeFolder(facts)
+        yield* prepared(facts)
         return yield* performModule({ ...definition, work: kind }, facts, steps, onSpawned)
       case "Function":
         return yield* Effect.timeoutOrElse(work?.(facts, steps) ?? absent(definition), {
@@ -222,4 +224,8 @@ const perform = (
 const absent = ({ name }: SkillDefinition): Effect.Effect<AttemptEnd> =>
   Effect.succeed({ _tag: "Failed", code: "MODULE_SHAPE", reason: `no function was given for ${name}`, retryable: false })
 
-const madeFolder = (facts: AttemptFacts) => Disk.use((disk) => Effect.orDie(disk.makeDir(facts.directory)))
+const prepared = (facts: AttemptFacts) =>
+  Effect.andThen(
+    placeShim(facts.bin),
+    Disk.use((disk) => Effect.orDie(disk.makeDir(facts.directory)))
+  )

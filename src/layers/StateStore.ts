@@ -161,6 +161,7 @@ const known: ReadonlySet<string> = new Set([
   "lock",
   "owner.json",
   "control.sock",
+  "bin",
   "history.json",
   "demo",
   ".DS_Store"
