@@ -58,14 +58,16 @@ export type Given<F extends Flags> = {
 export interface Asked<F extends Flags> {
   readonly flags: Given<F>
   readonly words: ReadonlyArray<string>
+  /** What stands behind `--`; empty for commands that take nothing there. */
+  readonly rest: ReadonlyArray<string>
   readonly out: Out
 }
 
 export interface Command<F extends Flags> {
   /** What it does, for `--help`: a sentence, or a paragraph. */
   readonly about: string
-  /** What stands beside the flags; none when absent. */
-  readonly words?: { readonly usage: string; readonly min: number; readonly max: number }
+  /** What stands beside the flags; none when absent. `rest` is how the usage calls what must stand behind `--`, untouched. */
+  readonly words?: { readonly usage: string; readonly min: number; readonly max: number; readonly rest?: string }
   readonly flags: F
   /** A line to type, and what it does. */
   readonly examples: ReadonlyArray<readonly [line: string, what: string]>

@@ -12,7 +12,7 @@ import { overview, usage, UsageInvalid } from "./usage.ts"
 
 export const execute = async (argv: ReadonlyArray<string>): Promise<number> => {
   // Where the line itself is wrong, it has not been read far enough to know.
-  const out = makeOut(argv.includes("--json"))
+  const out = makeOut(argv.slice(0, argv.includes("--") ? argv.indexOf("--") : argv.length).includes("--json"))
   try {
     if (argv[0] === undefined || argv[0] === "--help" || argv[0] === "-h" || argv[0] === "help") {
       out.line(overview())
@@ -20,13 +20,13 @@ export const execute = async (argv: ReadonlyArray<string>): Promise<number> => {
     }
     const { listed, rest } = findCommand(argv)
     const { command } = await listed.load()
-    const { flags, words, json, help } = parse(listed.name, command, rest)
+    const { help, json, ...asked } = parse(listed.name, command, rest)
     if (help) {
       out.line(usage(listed, command))
       return exit.ok
     }
     const ended = await Effect.runPromiseExit(
-      command.run({ flags, words, out: makeOut(json) }).pipe(
+      command.run({ ...asked, out: makeOut(json) }).pipe(
         Effect.provideService(Logger.LogToStderr, true) // stdout is for answers.
       )
     )

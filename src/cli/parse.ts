@@ -39,12 +39,16 @@ export const findCommand = (argv: ReadonlyArray<string>): { readonly listed: Lis
 export interface Parsed {
   readonly flags: Readonly<Record<string, boolean | string | number | ReadonlyArray<string> | undefined>>
   readonly words: ReadonlyArray<string>
+  readonly rest: ReadonlyArray<string>
   readonly json: boolean
   readonly help: boolean
 }
 
 /** Fails with FLAG_UNKNOWN, FLAG_VALUE, FLAG_TWICE or WORDS. */
-export const parse = (name: string, command: AnyCommand, args: ReadonlyArray<string>): Parsed => {
+export const parse = (name: string, command: AnyCommand, typed: ReadonlyArray<string>): Parsed => {
+  const { usage, min, max, rest: restUsage } = { rest: undefined, usage: "nothing", min: 0, max: 0, ...command.words }
+  const end = restUsage === undefined ? -1 : typed.indexOf("--")
+  const [args, rest] = end < 0 ? [typed, []] : [typed.slice(0, end), typed.slice(end + 1)]
   const where = `holdfast ${name}`
   const known: Flags = { ...command.flags, ...common }
   const { tokens } = parseArgs({ args: [...args], strict: false, allowPositionals: true, tokens: true, options: optionsOf(known) })
@@ -63,18 +67,17 @@ export const parse = (name: string, command: AnyCommand, args: ReadonlyArray<str
     given.set(token.name, [...before, valueOf(where, token.rawName, flag, token.value, token.inlineValue === true)])
   }
   const help = given.has("help")
-  const { usage, min, max } = command.words ?? { usage: "nothing", min: 0, max: 0 }
-  if (!help && (words.length < min || words.length > max)) {
+  if (!help && (words.length < min || words.length > max || (restUsage !== undefined && (rest[0] ?? "") === ""))) {
     throw new UsageInvalid({
       code: "WORDS",
       where,
-      got: words.length === 0 ? "nothing beside the flags" : shown(words.join(" ")),
-      want: usage,
+      got: words.length === 0 ? "nothing beside the flags" : shown([...words, ...(end < 0 ? [] : ["--", ...rest])].join(" ")),
+      want: restUsage === undefined ? usage : `${usage} -- ${restUsage}`,
       fix: `holdfast ${name} --help shows how`
     })
   }
   const flags = Object.fromEntries(Object.entries<Flag>(command.flags).map(([key, flag]) => [key, read(where, key, flag, given.get(key))]))
-  return { flags, words, json: given.has("json"), help }
+  return { flags, words, rest, json: given.has("json"), help }
 }
 
 const optionsOf = (flags: Flags) =>

@@ -1,7 +1,7 @@
 /** Where things are: the platform's user state folder, and the state directory that a command means. */
 import * as Effect from "effect/Effect"
 import { existsSync, statSync } from "node:fs"
-import { homedir } from "node:os"
+import { homedir, userInfo } from "node:os"
 import { isAbsolute, join, resolve } from "node:path"
 import { type ConfigInvalid, shown, StateUnusable } from "../domain/Errors.ts"
 
@@ -16,6 +16,15 @@ export const userStateFolder = (): string => {
 }
 
 export const defaultState = (): string => join(userStateFolder(), "holdfast")
+
+/** Who asks, for the record: the system's name for this user, or the number where it has none. */
+export const user = (): string => {
+  try {
+    return userInfo().username
+  } catch {
+    return `user ${process.getuid?.() ?? "unknown"}`
+  }
+}
 
 export interface Asking {
   readonly state: string | undefined

@@ -1,7 +1,7 @@
 /** `holdfast release`: opens the intake of a runtime that was started with `--hold`. */
 import * as Effect from "effect/Effect"
 import type { Picture } from "../domain/Picture.ts"
-import { ask } from "../layers/Control.ts"
+import { ask } from "../layers/ControlClient.ts"
 import { defineCommand, exit, shared } from "./command.ts"
 import { existingState } from "./place.ts"
 

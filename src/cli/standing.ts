@@ -90,7 +90,7 @@ const presence = Effect.fnUntraced(function* (state: string) {
 })
 
 const judge = (picture: Picture, running: boolean, ageMs: number): ReadonlyArray<Finding> => {
-  const { mode, means, reasons, skills, problems, outbox } = picture
+  const { mode, means, reasons, skills, problems, outbox, parkedRuns } = picture
   const ofMode = !running
     ? []
     : mode === "failed" || mode === "blocked" || mode === "stopped"
@@ -105,6 +105,7 @@ const judge = (picture: Picture, running: boolean, ageMs: number): ReadonlyArray
     ...ofMode,
     ...skills.flatMap(ofSkill),
     ...(problems.length === 0 ? [] : [warning(`${problems.length} of the skill files cannot be used`)]),
+    ...parkedRuns.map(({ run, reason }) => warning(`${run} is parked: ${shown(reason)}`)),
     ...(outbox.parked === 0 ? [] : [warning(`${outbox.parked} reports could not be delivered and are parked`)])
   ]
 }
@@ -119,7 +120,8 @@ const neverWritten = "no runtime has written a status.json here"
 /** The picture, or why there is none. It is replaced whole, so a broken one is not a matter of the moment. */
 const readPicture = (file: string): Picture | string => {
   try {
-    const picture = JSON.parse(readFileSync(file, "utf8")) as Picture
+    const older = { parkedRuns: [] } // What the same format of an older version does not have.
+    const picture = { ...older, ...(JSON.parse(readFileSync(file, "utf8")) as Picture) }
     return picture.format === pictureFormat ? picture : `${file} has format ${shown(picture.format)}, this version reads ${pictureFormat}`
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException

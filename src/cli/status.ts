@@ -90,13 +90,17 @@ const screen = (seen: Standing, out: Out, nowMs: number): void => {
 const promised = ({ guarantee: { local, session, gateway, results } }: Picture): string =>
   `local skills: ${local} · needs session: ${session} · needs gateway: ${gateway} · results: ${results}`
 
-const body = ({ skills, problems, outbox, slots }: Picture, running: boolean, out: Out, nowMs: number): void => {
+const body = ({ skills, problems, outbox, slots, parkedRuns }: Picture, running: boolean, out: Out, nowMs: number): void => {
   const { paint } = out
   out.line("")
   if (skills.length === 0) out.line("no skills")
   else out.table([["SKILL", "STATE", "NEXT", "LAST"].map(paint.dim), ...skills.map((skill) => row(skill, running, out, nowMs))])
   for (const { name, state, reason } of skills) {
     if (reason !== undefined && reason !== "") out.line(paint.yellow(`  ${name} ${state}: ${shown(reason)}`))
+  }
+  for (const { run, reason } of parkedRuns) {
+    out.line(paint.yellow(`  ${run} parked: ${shown(reason)}`))
+    out.line(paint.dim(`    holdfast runs release ${run}, or holdfast runs cancel ${run}`))
   }
   if (problems.length > 0) {
     out.line("")

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { Refused, shown, type StateUnusable } from "../domain/Errors.ts"
 import type { RunRecord } from "../domain/Ledger.ts"
 import { runPicture } from "../domain/Picture.ts"
-import { ask } from "../layers/Control.ts"
+import { ask } from "../layers/ControlClient.ts"
 import { Disk } from "../layers/Disk.ts"
 import { readState } from "../layers/StateStore.ts"
 import { defineCommand, exit, shared } from "./command.ts"
@@ -62,6 +62,7 @@ const awaitSettled = Effect.fnUntraced(function* (directory: string, run: string
       const { ledger } = yield* Effect.provide(readState(directory), Disk.layerNode)
       const record = ledger.runs.get(run)
       if (record?.settled !== undefined) return { ...record, settled: record.settled }
+      if (record?.phase === "parked") return yield* parked(run, record.parked ?? "")
       seen = size
     }
     if (running === false) {
@@ -76,6 +77,15 @@ const awaitSettled = Effect.fnUntraced(function* (directory: string, run: string
     yield* Effect.sleep(pollMs)
   }
 })
+
+const parked = (run: string, reason: string) =>
+  new Refused({
+    code: "RUN_PARKED",
+    where: run,
+    got: shown(reason),
+    want: "an outcome",
+    fix: `holdfast runs release ${run}, or holdfast runs cancel ${run}`
+  })
 
 const pollMs = 100
 

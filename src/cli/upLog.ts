@@ -22,6 +22,10 @@ export const eventLine = (event: JournalEvent, out: Out): string | undefined => 
               `again at ${clock(event.retryAtMs)}`,
             out
           )
+    case "run.parked":
+      return line(event.atMs, "run", `${event.run}  ${paint.red("parked")}: ${shown(event.reason)}`, out)
+    case "run.released":
+      return line(event.atMs, "run", `${event.run}  released by ${shown(event.by)}`, out)
     case "slot.settled":
       return event.verdict === "run" ? undefined : line(event.atMs, "slot", slots(event, out), out)
     case "entry.acknowledged":

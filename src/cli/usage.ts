@@ -50,7 +50,7 @@ export const overview = (): string =>
 /** `holdfast status --help`. */
 export const usage = ({ name }: Listed, { about, words, flags, examples }: AnyCommand): string =>
   [
-    `usage: holdfast ${[name, words?.usage, "[flags]"].filter((part) => part !== undefined).join(" ")}`,
+    `usage: holdfast ${[name, words?.usage, "[flags]", words?.rest && `-- ${words.rest}`].filter((part) => part !== undefined).join(" ")}`,
     "",
     ...wrapped(about),
     "",

@@ -2,9 +2,13 @@
 import type { RunId } from "./Run.ts"
 import type { Fields } from "./SkillContext.ts"
 
-/** How an attempt ended. Failures of skills are values: only a defect of ours is anything else. */
+/**
+ * How an attempt ended. Failures of skills are values: only a defect of ours is anything else. `Mismatched`: it went another
+ * way than the steps on record; trying again cannot help, and to go on might do twice what was done under another name.
+ */
 export type AttemptEnd =
   | { readonly _tag: "Succeeded"; readonly fields: Fields; readonly summary: string | undefined }
+  | { readonly _tag: "Mismatched"; readonly reason: string }
   | { readonly _tag: "Failed"; readonly code: AttemptFailure; readonly reason: string; readonly retryable: boolean }
 
 /** Why an attempt failed, for programs. */
@@ -31,6 +35,8 @@ export interface AttemptFacts {
   readonly fence: number
   /** `runs/<run>/`, absolute; made before the attempt starts. */
   readonly directory: string
+  /** The folder with the command `holdfast` for scripts, absolute; it may not exist. */
+  readonly bin: string
   /** The file with the last history read, absolute; it may not exist. */
   readonly historyFile: string
 }

@@ -14,16 +14,20 @@ export const handedOn = ["PATH", "HOME", "LANG", "LC_ALL", "TZ"] as const
  */
 export const mayDeclare = (name: string): boolean => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !refused.test(name)
 
-/** What the process of an attempt is given. `ours` is our own environment; names in `declared` that are refused or unset are left out. */
+/**
+ * What the process of an attempt is given, the command `holdfast` first on its PATH. `ours` is our own environment; names in
+ * `declared` that are refused or unset are left out. At `timeoutAtMs` the attempt is stopped.
+ */
 export const environmentOf = (
   ours: Readonly<Record<string, string | undefined>>,
   declared: ReadonlyArray<string>,
-  facts: AttemptFacts
+  facts: AttemptFacts,
+  timeoutAtMs: number
 ): Environment => ({
-  PATH: "/usr/local/bin:/usr/bin:/bin",
   ...chosen(ours, handedOn),
   ...chosen(ours, declared.filter(mayDeclare)),
-  ...told(facts) // Last: no declared name can stand in for these.
+  ...told(facts, timeoutAtMs), // Last: no declared name can stand in for these.
+  PATH: `${facts.bin}:${ours["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"}`
 })
 
 const chosen = (ours: Readonly<Record<string, string | undefined>>, names: ReadonlyArray<string>): Environment =>
@@ -34,12 +38,13 @@ const chosen = (ours: Readonly<Record<string, string | undefined>>, names: Reado
     })
   )
 
-const told = (facts: AttemptFacts): Environment => ({
+const told = (facts: AttemptFacts, timeoutAtMs: number): Environment => ({
   TMPDIR: `${facts.directory}/tmp`,
   HOLDFAST_RUN_ID: facts.run,
   HOLDFAST_SKILL: facts.skill,
   HOLDFAST_SLOT: iso(facts.slotAtMs),
   HOLDFAST_ATTEMPT: String(facts.attempt),
+  HOLDFAST_TIMEOUT_AT: new Date(timeoutAtMs).toISOString(),
   HOLDFAST_MISSED: String(facts.missed),
   HOLDFAST_IDEMPOTENCY_KEY: facts.run,
   HOLDFAST_FENCE: String(facts.fence),

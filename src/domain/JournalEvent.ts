@@ -51,6 +51,10 @@ export const JournalEvent = Schema.Union([
   event("step.started", { run: text, attempt: count, step: text }),
   event("step.finished", { run: text, attempt: count, step: text, result: json }),
   event("attempt.failed", { run: text, attempt: count, reason: text, retryAtMs: Schema.NullOr(instant) }),
+  /** Its steps are not those on record: it waits for a person, and its skill goes on without it. */
+  event("run.parked", { run: text, reason: text }),
+  /** A parked run is tried again, and may do what is not on record. */
+  event("run.released", { run: text, by: text }),
   /** The commit point of a run. `report` says whether the session is to be told, and in which session. */
   event("run.settled", {
     run: text,

@@ -249,7 +249,7 @@ const partAppend: DamagedLine = { _tag: "Damaged", check: "end", expected: "the 
 const refused = (code: string, where: string, want: string, got: string, fix: string): StateUnusable =>
   new StateUnusable({ code, where, want: shown(want), got: shown(got), fix })
 
-const lost = "acknowledged records are damaged: restore a backup, or `holdfast state repair --accept-loss`; nothing was changed"
+const lost = "acknowledged records are damaged: restore a backup; nothing was changed"
 
 const corrupt = (file: string, at: number, { check, expected, got }: DamagedLine): StateUnusable =>
   refused(at === 0 ? "JOURNAL_HEADER" : check === "length" ? "JOURNAL_LENGTH" : "JOURNAL_CORRUPT", `${file}:${at}`, expected, got, lost)

@@ -42,6 +42,8 @@ export interface RunRecord {
   attempts: number
   failedAttempts: number
   retryAtMs: number | undefined
+  /** Why it is parked. It stays after a release: what was accepted then is not asked again. */
+  parked: string | undefined
   /** The process of the latest attempt, to be found again after a crash. */
   process: EventOf<"attempt.spawned"> | undefined
   startedAtMs: number | undefined
@@ -146,6 +148,18 @@ export class Ledger {
           run.retryAtMs = event.retryAtMs ?? undefined
           run.process = undefined
         })
+      case "run.parked":
+        return this.#onRun(event.run, (run) => {
+          run.phase = "parked"
+          run.parked = event.reason
+          run.failedAttempts += 1
+          run.process = undefined
+        })
+      case "run.released":
+        return this.#onRun(event.run, (run) => {
+          run.phase = "retryable"
+          run.retryAtMs = event.atMs
+        })
       case "run.settled":
         return this.#settle(event)
       case "entry.sent":
@@ -205,6 +219,7 @@ export class Ledger {
       attempts: 0,
       failedAttempts: 0,
       retryAtMs: undefined,
+      parked: undefined,
       process: undefined,
       startedAtMs: undefined,
       steps: new Map(),

@@ -22,6 +22,7 @@ export const phases = {
   claimed: "the right to run it is ours and journaled; nothing has started",
   executing: "an attempt is under way",
   retryable: "an attempt failed and another one is due",
+  parked: "its steps are not those on record; it waits for a person to release or cancel it",
   settled: "it has an outcome; this never changes again"
 } as const
 export type Phase = keyof typeof phases

@@ -26,6 +26,8 @@ export interface Picture {
   readonly skills: ReadonlyArray<SkillPicture>
   /** What a person has to mend: skill files that could not be used, a gateway that refuses us. */
   readonly problems: ReadonlyArray<Problem>
+  /** Runs that wait for a person to release or cancel them, oldest first. */
+  readonly parkedRuns: ReadonlyArray<{ readonly run: string; readonly skill: string; readonly reason: string }>
   readonly slots: Ledger["slots"]
   readonly outbox: { readonly waiting: number; readonly oldestAt?: string; readonly parked: number; readonly acknowledged: number }
 }
@@ -82,6 +84,9 @@ export const skillPicture = (
   }
 }
 
+export const parkedPicture = (ledger: Ledger): Picture["parkedRuns"] =>
+  ledger.unsettled().flatMap(({ phase, run, skill, parked = "" }) => (phase === "parked" ? [{ run, skill, reason: parked }] : []))
+
 /** How the outbox stands. */
 export const outboxPicture = (ledger: Ledger): Picture["outbox"] => {
   const oldest = ledger.outbox.values().next().value
@@ -102,6 +107,7 @@ export const runPicture = (run: RunRecord) => ({
   attempts: run.attempts,
   missed: run.missed,
   ...(run.startedAtMs === undefined ? {} : { startedAt: iso(run.startedAtMs), lateMs: Math.max(0, run.startedAtMs - run.slotAtMs) }),
+  ...(run.phase === "parked" ? { reason: run.parked ?? "" } : {}),
   ...(run.settled === undefined
     ? {}
     : {

@@ -80,6 +80,7 @@ const RunLine = Schema.Struct({
   process: Schema.optional(eventOf("attempt.spawned")),
   startedAtMs: Schema.optional(instant),
   steps: Schema.Array(Schema.Tuple([text, Schema.Union([Schema.Literal("started"), Schema.Struct({ result: Schema.Unknown })])])),
+  parked: Schema.optional(text),
   settled: Schema.optional(eventOf("run.settled"))
 })
 
@@ -143,11 +144,12 @@ const take = {
 
 const flat = (run: RunRecord): typeof RunLine.Type => ({ ...run, steps: [...run.steps] })
 
-const mapped = ({ retryAtMs, process, startedAtMs, steps, settled, ...rest }: typeof RunLine.Type): RunRecord => ({
+const mapped = ({ retryAtMs, process, startedAtMs, steps, parked, settled, ...rest }: typeof RunLine.Type): RunRecord => ({
   ...rest,
   retryAtMs,
   process,
   startedAtMs,
   steps: new Map(steps),
+  parked,
   settled
 })

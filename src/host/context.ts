@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises"
 import { env } from "node:process"
 import type { History, SkillContext } from "../domain/SkillContext.ts"
+import { stepResultProblem } from "../domain/StepResult.ts"
 import { ask, StepRefused } from "./pipe.ts"
 
 /** Asks the skill to stop. `heard` is whether its code ever looked at the signal. */
@@ -31,7 +32,13 @@ export const context: SkillContext = {
     stopping.signal.throwIfAborted()
     const start = (await ask({ type: "step.begin", step })) as Start
     if (start._tag === "Replay") return start.result as A
-    const result = await work({ key: start.key, attempt: context.attempt })
+    let result: A
+    try {
+      result = await work({ key: start.key, attempt: context.attempt })
+    } catch (error) {
+      await ask({ type: "step.abandon", step })
+      throw error
+    }
     await ask({ type: "step.finish", step, result: checked(step, result) })
     return result
   },
@@ -47,26 +54,12 @@ export const context: SkillContext = {
 
 type Start = { readonly _tag: "Replay"; readonly result: unknown } | { readonly _tag: "Execute"; readonly key: string }
 
-/** What JSON would drop or change is refused here, where its type is still known: the runtime sees only what came through. */
+/** Checked here, where the types are still known: the runtime sees only what came through the pipe. */
 const checked = (step: string, result: unknown): unknown => {
-  const strange = notJson(result, "result")
-  if (strange !== undefined) throw new StepRefused("STEP_RESULT", `STEP_RESULT at ${step}: got ${strange}, want a JSON value`)
-  const bytes = Buffer.byteLength(JSON.stringify(result ?? null))
-  if (bytes > resultBytesMax)
-    throw new StepRefused("STEP_RESULT_TOO_LARGE", `STEP_RESULT_TOO_LARGE at ${step}: got ${bytes} bytes, want at most ${resultBytesMax}`)
-  return result ?? null
-}
-const resultBytesMax = 1_048_576
-
-const notJson = (value: unknown, path: string): string | undefined => {
-  if (value === null || value === undefined || typeof value === "string" || typeof value === "boolean") return undefined
-  if (typeof value === "number") return Number.isFinite(value) ? undefined : `${path}: ${value}`
-  if (typeof value !== "object") return `${path}: a ${typeof value}`
-  if (!Array.isArray(value) && ![Object.prototype, null].includes(Object.getPrototypeOf(value)))
-    return `${path}: a ${value.constructor?.name}`
-  for (const [key, item] of Object.entries(value)) {
-    const found = notJson(item, `${path}.${key}`)
-    if (found !== undefined) return found
+  const problem = stepResultProblem(result)
+  if (problem !== undefined) {
+    const { code, got, want, fix } = problem
+    throw new StepRefused(code, `${code} at ${context.run}/${step}: got ${got}, want ${want}; ${fix}`)
   }
-  return undefined
+  return result ?? null
 }

@@ -1,7 +1,7 @@
 /**
  * Runs one attempt of a module skill in a process of its own: `node main.js FILE`, a pipe to the runtime as descriptor 3.
  *
- * Plain Node and nothing of ours at run time: it has to start in the time of an empty process.
+ * Plain Node and next to nothing of ours at run time: it has to start in the time of an empty process.
  */
 import { spawnSync } from "node:child_process"
 import { registerHooks } from "node:module"

@@ -11,17 +11,24 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as fs from "node:fs"
 import * as net from "node:net"
-import { join } from "node:path"
-import { type Problem, Refused, shown } from "../domain/Errors.ts"
+import { type Problem, shown } from "../domain/Errors.ts"
+import { stepOutputMax } from "../domain/StepOutput.ts"
+import { socketPath, socketPathMax } from "./ControlClient.ts"
 import { Runtime } from "./Runtime.ts"
 import { StateStore } from "./StateStore.ts"
+
+/** Whose step it is, and who asks: the same asker may ask the same again. */
+const step = { run: Schema.String, attempt: Schema.Int, step: Schema.String, by: Schema.NonEmptyString }
 
 /** What can be asked. */
 export const Question = Schema.Union([
   Schema.Struct({ id: Schema.Int, do: Schema.Literal("trigger"), skill: Schema.String, key: Schema.optionalKey(Schema.String) }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literal("status") }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literal("release") }),
-  Schema.Struct({ id: Schema.Int, do: Schema.Literal("drain") })
+  Schema.Struct({ id: Schema.Int, do: Schema.Literals(["run.release", "run.cancel"]), run: Schema.String, by: Schema.String }),
+  Schema.Struct({ id: Schema.Int, do: Schema.Literal("drain") }),
+  Schema.Struct({ id: Schema.Int, do: Schema.Literals(["step.begin", "step.abandon"]), ...step }),
+  Schema.Struct({ id: Schema.Int, do: Schema.Literal("step.finish"), ...step, result: Schema.Unknown })
 ])
 export type Question = typeof Question.Type
 
@@ -30,11 +37,8 @@ export type Answer =
   | { readonly id: number; readonly ok: true; readonly result: unknown }
   | { readonly id: number; readonly ok: false; readonly error: Problem }
 
-export const socketPath = (directory: string): string => join(directory, "control.sock")
-/** The longest address that a Unix socket may have on both systems, in bytes. */
-export const socketPathMax = 103
-/** The longest question, in characters: none needs more, and a client that never ends its line is cut off. */
-const lineMax = 65_536
+/** The longest question, in characters: room for the output of a step in whatever form. A client that never ends its line is cut off. */
+const lineMax = Math.ceil((2 * stepOutputMax * 4) / 3) + 65_536
 
 /** Serves the socket for as long as the layer lives. A path that is too long is said, and everything else works. */
 export const layer: Layer.Layer<never, never, Runtime | StateStore> = Layer.effectDiscard(
@@ -107,6 +111,7 @@ const answer = (line: string): Effect.Effect<Answer, never, Runtime> => {
 const serve = (question: Question) =>
   Effect.gen(function* () {
     const runtime = yield* Runtime
+    const stepsOf = ({ run, attempt }: { readonly run: string; readonly attempt: number }) => runtime.steps(run, attempt)
     switch (question.do) {
       case "trigger":
         return yield* runtime.trigger(question.skill, question.key)
@@ -114,36 +119,17 @@ const serve = (question: Question) =>
         return yield* runtime.picture
       case "release":
         return runtime.actor.send({ type: "intake.release" })
+      case "run.release":
+        return yield* runtime.releaseRun(question.run, question.by)
+      case "run.cancel":
+        return yield* runtime.cancelRun(question.run, question.by)
+      case "step.begin":
+        return yield* Effect.flatMap(stepsOf(question), (steps) => steps.begin(question.step, question.by))
+      case "step.finish":
+        return yield* Effect.flatMap(stepsOf(question), (steps) => steps.finish(question.step, question.result, question.by))
+      case "step.abandon":
+        return yield* Effect.flatMap(stepsOf(question), (steps) => steps.abandon(question.step, question.by))
       case "drain":
         return yield* Effect.asVoid(Effect.forkDetach(runtime.drain)) // Its end closes this socket: there is no later to answer at.
     }
-  })
-
-/** Asks a runtime over its socket. Fails with RUNTIME_DOWN where none listens, else as the runtime answers. */
-export const ask = Effect.fn("Control.ask")(function* (directory: string, question: Question): Effect.fn.Return<unknown, Refused> {
-  const answered = yield* Effect.callback<Answer, Refused>((resume) => {
-    const socket = net.connect(socketPath(directory))
-    let text = ""
-    socket.setEncoding("utf8")
-    socket.once("error", () => resume(Effect.fail(down(directory))))
-    socket.once("close", () => resume(Effect.fail(down(directory))))
-    socket.once("connect", () => socket.write(`${JSON.stringify(question)}\n`))
-    socket.on("data", (chunk: string) => {
-      text += chunk
-      if (!text.includes("\n")) return
-      resume(Effect.succeed(JSON.parse(text) as Answer)) // Ours: only this user's runtime can have that socket.
-      socket.end()
-    })
-    return Effect.sync(() => socket.destroy())
-  })
-  return answered.ok ? answered.result : yield* new Refused(answered.error)
-})
-
-const down = (directory: string) =>
-  new Refused({
-    code: "RUNTIME_DOWN",
-    where: socketPath(directory),
-    got: "nobody listens",
-    want: "a runtime at work on this directory",
-    fix: "start one with `holdfast up`, or name its directory with --state"
   })

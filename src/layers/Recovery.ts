@@ -224,7 +224,7 @@ const unborn = ({ segment, damage }: Stillborn) =>
     where: `${segment.file}:0`,
     got: shown(damage.got),
     want: shown(damage.expected),
-    fix: "acknowledged records are damaged: restore a backup, or `holdfast state repair --accept-loss`; nothing was changed"
+    fix: "acknowledged records are damaged: restore a backup; nothing was changed"
   })
 
 export const gap = (number: number) =>
@@ -233,7 +233,7 @@ export const gap = (number: number) =>
     where: `journal/${segmentName(number)}`,
     got: "no such file",
     want: "every segment, one number after the other",
-    fix: "put the segment back, restore a backup, or `holdfast state repair --accept-loss`; nothing was changed"
+    fix: "put the segment back, restore a backup; nothing was changed"
   })
 
 const tooNew = (file: string, declared: number) =>

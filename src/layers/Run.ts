@@ -7,20 +7,21 @@ import * as Layer from "effect/Layer"
 import { join } from "node:path"
 import type { RunId } from "../domain/Run.ts"
 import type { AttemptEnd, AttemptFacts, ProcessIdentity } from "../domain/Attempt.ts"
-import type { StorageFailed } from "../domain/Errors.ts"
+import type { Refused, StorageFailed } from "../domain/Errors.ts"
 import type { RunRecord } from "../domain/Ledger.ts"
 import { decideReport } from "../domain/policies/report.ts"
 import { interruptionsMax, type SkillDefinition } from "../domain/Skill.ts"
 import { reportText } from "../domain/Report.ts"
-import { type RunInput, runMachine, type Settlement } from "../machines/run.ts"
+import { cancelled, type RunInput, runMachine, type Settlement } from "../machines/run.ts"
 import { type ActorArgs, fromEffect, plug } from "./actor.ts"
 import { Disk } from "./Disk.ts"
 import type { Process } from "./Process.ts"
+import { placeShim } from "./Shim.ts"
 import type { SkillEntry } from "./SkillFunction.ts"
 import { performModule } from "./SkillHost.ts"
 import { performProcess } from "./SkillProcess.ts"
 import { StateStore } from "./StateStore.ts"
-import { stepsOf } from "./Steps.ts"
+import { notExecuting, type Steps, withSteps } from "./Steps.ts"
 
 export class Run extends Context.Service<
   Run,
@@ -29,6 +30,10 @@ export class Run extends Context.Service<
     readonly bind: (entry: SkillEntry) => ReturnType<typeof bind>
     /** Returns once no run is under way. */
     readonly awaitIdle: Effect.Effect<void>
+    /** The steps of an attempt, for who asks from outside of it. Refuses with STEP_NOT_EXECUTING all but the one under way. */
+    readonly steps: (run: RunId, attempt: number) => Effect.Effect<Steps, Refused>
+    /** Settles a parked run as cancelled. */
+    readonly cancelParked: (definition: SkillDefinition, run: RunId, by: string) => Effect.Effect<void, StorageFailed, StateStore>
   }
 >()("holdfast/layers/Run") {
   /** `session` is where reports go unless a skill says otherwise; without one nothing is reported. */
@@ -38,6 +43,7 @@ export class Run extends Context.Service<
       Effect.gen(function* () {
         const idle = yield* Latch.make(true)
         const runs = new Set<RunId>()
+        const attempts = new Map<RunId, { readonly attempt: number; readonly steps: Steps }>()
         const underWay: UnderWay = {
           begin: (run) => {
             runs.add(run)
@@ -46,11 +52,25 @@ export class Run extends Context.Service<
           end: (run) => {
             runs.delete(run)
             if (runs.size === 0) idle.openUnsafe()
-          }
+          },
+          during: ({ run, attempt }, steps, work) =>
+            Effect.suspend(() => {
+              attempts.set(run, { attempt, steps })
+              return Effect.ensuring(
+                work,
+                Effect.sync(() => attempts.delete(run))
+              )
+            })
         }
         return Run.of({
           bind: (entry) => bind(entry, underWay, options.session),
-          awaitIdle: Effect.asVoid(idle.await)
+          awaitIdle: Effect.asVoid(idle.await),
+          steps: (run, attempt) =>
+            Effect.suspend(() => {
+              const known = attempts.get(run)
+              return known?.attempt === attempt ? Effect.succeed(known.steps) : Effect.fail(notExecuting(run, attempt))
+            }),
+          cancelParked: (definition, run, by) => settle(definition, run, cancelled(by), options.session)
         })
       })
     )
@@ -60,6 +80,8 @@ export class Run extends Context.Service<
 interface UnderWay {
   readonly begin: (run: RunId) => void
   readonly end: (run: RunId) => void
+  /** Does the work of an attempt whose steps can be asked for from outside meanwhile. */
+  readonly during: <A, E, R>(facts: AttemptFacts, steps: Steps, work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
 /** How a run that the last runtime left without an outcome goes on. */
@@ -99,7 +121,8 @@ const bind = (entry: SkillEntry, underWay: UnderWay, session: string | undefined
         const store = yield* StateStore
         underWay.begin(input.run)
         yield* store.append({ type: "attempt.started", run: input.run, attempt: input.attempt })
-        return yield* perform(entry, factsOf(store, input.run, input.attempt))
+        const facts = factsOf(store, input.run, input.attempt)
+        return yield* withSteps(input.run, input.attempt, (steps) => underWay.during(facts, steps, perform(entry, facts, steps)))
       }).pipe(
         Effect.onInterrupt(() =>
           Effect.sync(() => {
@@ -118,24 +141,38 @@ const bind = (entry: SkillEntry, underWay: UnderWay, session: string | undefined
         }).pipe(Effect.ensuring(Effect.sync(() => underWay.end(input.run))))
     ),
 
-    settle: fromEffect(({ input }: { input: { readonly run: string; readonly settlement: Settlement } }) =>
-      Effect.gen(function* () {
-        const store = yield* StateStore
-        const { outcome, reason, fields, summary } = input.settlement
-        const { definition } = entry
-        const record = store.ledger.runs.get(input.run)
-        const startedAtMs = record?.startedAtMs ?? null
-        const durationMs = startedAtMs === null ? 0 : (yield* Clock.currentTimeMillis) - startedAtMs
-        const previousOutcome = store.ledger.skills.get(definition.name)?.last?.settled?.outcome
-        const told = session !== undefined && decideReport(definition.report.when, { outcome, previousOutcome })
-        const settled = { type: "run.settled", run: input.run, outcome, reason, startedAtMs, durationMs, fields } as const
-        yield* store.append({
-          ...settled,
-          report: told ? { session: definition.report.session ?? session, text: reportText(settled, summary) } : null
-        })
-      }).pipe(Effect.ensuring(Effect.sync(() => underWay.end(input.run))))
+    park: fromEffect(({ input: { run, reason } }: { input: { readonly run: string; readonly reason: string } }) =>
+      StateStore.use((store) => store.append({ type: "run.parked", run, reason })).pipe(
+        Effect.ensuring(Effect.sync(() => underWay.end(run)))
+      )
+    ),
+
+    settle: fromEffect(({ input: { run, settlement } }: { input: { readonly run: string; readonly settlement: Settlement } }) =>
+      Effect.ensuring(
+        settle(entry.definition, run, settlement, session),
+        Effect.sync(() => underWay.end(run))
+      )
     )
   })
+
+/** Puts on record what a run came to, and whether the session is told of it. */
+const settle = Effect.fnUntraced(function* (
+  definition: SkillDefinition,
+  run: RunId,
+  { outcome, reason, fields, summary }: Settlement,
+  session: string | undefined
+): Effect.fn.Return<void, StorageFailed, StateStore> {
+  const store = yield* StateStore
+  const startedAtMs = store.ledger.runs.get(run)?.startedAtMs ?? null
+  const durationMs = startedAtMs === null ? 0 : (yield* Clock.currentTimeMillis) - startedAtMs
+  const previousOutcome = store.ledger.skills.get(definition.name)?.last?.settled?.outcome
+  const told = session !== undefined && decideReport(definition.report.when, { outcome, previousOutcome })
+  const settled = { type: "run.settled", run, outcome, reason, startedAtMs, durationMs, fields } as const
+  yield* store.append({
+    ...settled,
+    report: told ? { session: definition.report.session ?? session, text: reportText(settled, summary) } : null
+  })
+})
 
 const factsOf = (store: StateStore["Service"], run: string, attempt: number): AttemptFacts => {
   const record = store.ledger.runs.get(run)
@@ -147,6 +184,7 @@ const factsOf = (store: StateStore["Service"], run: string, attempt: number): At
     missed: record?.missed ?? 0,
     fence: record?.fence ?? 0,
     directory: join(store.directory, "runs", run),
+    bin: join(store.directory, "bin"),
     historyFile: join(store.directory, "history.json")
   }
 }
@@ -154,20 +192,20 @@ const factsOf = (store: StateStore["Service"], run: string, attempt: number): At
 /** Does the work of one attempt, whatever kind of work it is. */
 const perform = (
   { definition, work }: SkillEntry,
-  facts: AttemptFacts
+  facts: AttemptFacts,
+  steps: Steps
 ): Effect.Effect<AttemptEnd, StorageFailed, StateStore | Process | Disk> =>
   Effect.gen(function* () {
     const store = yield* StateStore
     const { run, attempt } = facts
-    const steps = yield* stepsOf(run, attempt)
     const onSpawned = (process: ProcessIdentity) => store.append({ type: "attempt.spawned", run, attempt, ...process })
     const kind = definition.work
     switch (kind._tag) {
       case "Process":
-        yield* madeFolder(facts)
+        yield* prepared(facts)
         return yield* performProcess({ ...definition, work: kind }, facts, onSpawned)
       case "Module":
-        yield* madeFolder(facts)
+        yield* prepared(facts)
         return yield* performModule({ ...definition, work: kind }, facts, steps, onSpawned)
       case "Function":
         return yield* Effect.timeoutOrElse(work?.(facts, steps) ?? absent(definition), {
@@ -186,4 +224,8 @@ const perform = (
 const absent = ({ name }: SkillDefinition): Effect.Effect<AttemptEnd> =>
   Effect.succeed({ _tag: "Failed", code: "MODULE_SHAPE", reason: `no function was given for ${name}`, retryable: false })
 
-const madeFolder = (facts: AttemptFacts) => Disk.use((disk) => Effect.orDie(disk.makeDir(facts.directory)))
+const prepared = (facts: AttemptFacts) =>
+  Effect.andThen(
+    placeShim(facts.bin),
+    Disk.use((disk) => Effect.orDie(disk.makeDir(facts.directory)))
+  )

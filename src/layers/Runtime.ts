@@ -22,6 +22,7 @@ import * as SessionLayer from "./Session.ts"
 import type { SkillEntry } from "./SkillFunction.ts"
 import { StateStore } from "./StateStore.ts"
 import { keepShown, pictureOf } from "./StatusPicture.ts"
+import type { Steps } from "./Steps.ts"
 import { type Gates, Supervisor } from "./Supervisor.ts"
 
 export interface RuntimeOptions {
@@ -46,6 +47,11 @@ export class Runtime extends Context.Service<
     readonly modes: Stream.Stream<Mode>
     readonly picture: Effect.Effect<Picture>
     readonly trigger: (skill: string, key?: string) => Effect.Effect<RunId, Refused | StorageFailed>
+    /** The steps of the attempt that is under way, for who asks from outside of it. Refuses with STEP_NOT_EXECUTING. */
+    readonly steps: (run: RunId, attempt: number) => Effect.Effect<Steps, Refused>
+    /** Lets a parked run be tried again, or settles it as cancelled. */
+    readonly releaseRun: Supervisor["Service"]["releaseRun"]
+    readonly cancelRun: Supervisor["Service"]["cancelRun"]
     /** Asks it to stop: nothing new starts, what runs may finish within the deadline. Returns once it has ended. */
     readonly drain: Effect.Effect<RuntimeEnd>
     /** Ends at once: what runs is interrupted, and tried again by the next start. */
@@ -141,6 +147,9 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
     modes,
     picture,
     trigger: (skill, key) => Effect.andThen(started, supervisor.trigger(skill, key)), // Whoever has the layer may ask at once.
+    steps: run.steps,
+    releaseRun: (id, by) => Effect.andThen(started, supervisor.releaseRun(id, by)),
+    cancelRun: (id, by) => Effect.andThen(started, supervisor.cancelRun(id, by)),
     drain: Effect.suspend(() => {
       actor.send({ type: "runtime.drain" })
       return ended

@@ -4,7 +4,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { AttemptEnd, AttemptFacts } from "../domain/Attempt.ts"
-import { shown } from "../domain/Errors.ts"
+import { type Refused, shown, type StorageFailed } from "../domain/Errors.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
 import { readAnswer } from "../domain/SkillAnswer.ts"
 import type { History, SkillContext, SkillFunction, SkillResult } from "../domain/SkillContext.ts"
@@ -29,24 +29,26 @@ export interface EffectSkillContext extends Omit<SkillContext, "signal" | "step"
   readonly history: Effect.Effect<History | undefined>
 }
 
-/** A step was refused, or its result could not be made durable. */
-export class StepFailed extends Schema.TaggedError<StepFailed>()("StepFailed", { step: Schema.String, reason: Schema.String }) {}
+/** A step was refused, or its result could not be made durable. `code` is as in the journal and the docs: `STEP_DUPLICATE`. */
+export class StepFailed extends Schema.TaggedError<StepFailed>()("StepFailed", {
+  step: Schema.String,
+  code: Schema.String,
+  reason: Schema.String,
+  /** A refusal is for good; a disk that refuses is not. */
+  retryable: Schema.Boolean
+}) {
+  override get message(): string {
+    return this.reason
+  }
+}
 
 export const effectWork =
   (skill: (ctx: EffectSkillContext) => Effect.Effect<SkillResult, unknown>): FunctionWork =>
-  (facts, steps) => {
-    const step: EffectSkillContext["step"] = (name, work) =>
-      Effect.gen(function* () {
-        const start = yield* Effect.mapError(steps.begin(name), (cause) => new StepFailed({ step: name, reason: why(cause) }))
-        if (start._tag === "Replay") return start.result as never
-        const result = yield* work({ key: start.key, attempt: facts.attempt })
-        yield* Effect.mapError(steps.finish(name, result), (cause) => new StepFailed({ step: name, reason: why(cause) }))
-        return result
-      })
-    return Effect.flatMap(Disk, (disk) =>
-      answered(Effect.suspend(() => skill({ ...common(facts), step, history: readHistory(disk, facts.historyFile) })))
-    )
-  }
+  (facts, steps) =>
+    Effect.flatMap(Disk, (disk) => {
+      const step = stepping(facts, steps)
+      return answered(Effect.suspend(() => skill({ ...common(facts), step, history: readHistory(disk, facts.historyFile) })))
+    })
 
 export const promiseWork =
   (skill: SkillFunction): FunctionWork =>
@@ -54,6 +56,7 @@ export const promiseWork =
     Effect.gen(function* () {
       const disk = yield* Disk
       const run = Effect.runPromiseWith(yield* Effect.context<never>())
+      const step = stepping(facts, steps)
       return yield* answered(
         Effect.tryPromise({
           try: (signal) =>
@@ -62,13 +65,7 @@ export const promiseWork =
                 ...common(facts),
                 signal,
                 step: (name, work) =>
-                  run(steps.begin(name)).then((start) =>
-                    start._tag === "Replay"
-                      ? (start.result as never)
-                      : Promise.resolve(work({ key: start.key, attempt: facts.attempt })).then((result) =>
-                          run(steps.finish(name, result)).then(() => result)
-                        )
-                  ),
+                  run(step(name, (given) => Effect.tryPromise({ try: () => Promise.resolve(work(given)), catch: (thrown) => thrown }))),
                 history: () => run(readHistory(disk, facts.historyFile))
               })
             ),
@@ -76,6 +73,21 @@ export const promiseWork =
         })
       )
     })
+
+/** The step of a context: begun, done, finished; or given as it is on record. */
+const stepping =
+  ({ attempt }: AttemptFacts, steps: Steps): EffectSkillContext["step"] =>
+  (name, work) =>
+    Effect.gen(function* () {
+      const start = yield* Effect.mapError(steps.begin(name), (cause) => stepFailed(name, cause))
+      if (start._tag === "Replay") return start.result as never
+      const result = yield* Effect.onError(work({ key: start.key, attempt }), () => steps.abandon(name))
+      yield* Effect.mapError(steps.finish(name, result), (cause) => stepFailed(name, cause))
+      return result
+    })
+
+const stepFailed = (step: string, { _tag, code, where, got, want, fix }: Refused | StorageFailed): StepFailed =>
+  new StepFailed({ step, code, reason: `${code} at ${where}: got ${got}, want ${want}; ${fix}`, retryable: _tag !== "Refused" })
 
 const common = (facts: AttemptFacts) => ({
   run: facts.run,
@@ -95,6 +107,9 @@ const answered = (work: Effect.Effect<SkillResult, unknown>): Effect.Effect<Atte
     onFailure: (cause) => {
       if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
       const thrown = Cause.squash(cause)
+      if (thrown instanceof StepFailed && !thrown.retryable) {
+        return Effect.succeed<AttemptEnd>({ _tag: "Failed", code: "STEP_INVALID", reason: why(thrown), retryable: false })
+      }
       const retryable = !(typeof thrown === "object" && thrown !== null && "retryable" in thrown && thrown.retryable === false)
       return Effect.succeed<AttemptEnd>({ _tag: "Failed", code: "RUN_THREW", reason: why(thrown), retryable })
     }

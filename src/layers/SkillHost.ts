@@ -14,7 +14,7 @@ import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import { execPath } from "node:process"
 import type { AttemptEnd, AttemptFacts, ProcessIdentity } from "../domain/Attempt.ts"
-import { shown } from "../domain/Errors.ts"
+import { type Problem, shown } from "../domain/Errors.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
 import { answerBytesMax, readAnswer } from "../domain/SkillAnswer.ts"
 import type { Process } from "./Process.ts"
@@ -53,6 +53,9 @@ export const performModule = Effect.fn("SkillHost.perform")(function* <E, R>(
               return yield* channel.send({ id: said.id, ...answerOf(yield* Effect.exit(steps.begin(said.step))) })
             case "step.finish":
               return yield* channel.send({ id: said.id, ...answerOf(yield* Effect.exit(steps.finish(said.step, said.result))) })
+            case "step.abandon":
+              yield* steps.abandon(said.step)
+              return yield* channel.send({ id: said.id })
             case "done":
               verdict ??= succeeded(said.answer)
               return yield* channel.send({ id: said.id })
@@ -78,6 +81,7 @@ const step = Schema.String
 const HostMessage = Schema.Union([
   Schema.Struct({ type: Schema.Literal("step.begin"), id, step }),
   Schema.Struct({ type: Schema.Literal("step.finish"), id, step, result: Schema.Unknown }),
+  Schema.Struct({ type: Schema.Literal("step.abandon"), id, step }),
   Schema.Struct({ type: Schema.Literal("done"), id, answer: Schema.Unknown }),
   Schema.Struct({
     type: Schema.Literal("failed"),
@@ -90,9 +94,7 @@ const HostMessage = Schema.Union([
 const decode = Schema.decodeUnknownOption(HostMessage)
 
 /** What the host is told of a step: the start or the acknowledgement, else why not, as the skill's code will see it. */
-const answerOf = <A>(
-  exit: Exit.Exit<A, { readonly _tag: string; readonly code: string; readonly where: string; readonly got: string; readonly want: string }>
-) => {
+const answerOf = <A>(exit: Exit.Exit<A, Problem & { readonly _tag: string }>) => {
   if (Exit.isSuccess(exit)) return { start: exit.value }
   const error = exit.cause.reasons.find(Cause.isFailReason)?.error
   return error === undefined
@@ -100,7 +102,7 @@ const answerOf = <A>(
     : {
         error: {
           code: error.code,
-          message: `${error.code} at ${error.where}: got ${error.got}, want ${error.want}`,
+          message: `${error.code} at ${error.where}: got ${error.got}, want ${error.want}; ${error.fix}`,
           refused: error._tag === "Refused"
         }
       }

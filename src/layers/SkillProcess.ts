@@ -1,4 +1,5 @@
 /** Skills that are programs of any language: what they are told, and what their end means. */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import { env } from "node:process"
@@ -42,6 +43,7 @@ export const runSkill = Effect.fnUntraced(function* <E, R>(
   { folder, ...start }: SkillStart<E, R>
 ): Effect.fn.Return<ProcessEnd | SpawnFailed, E, R | Process> {
   const processes = yield* Process
+  const nowMs = yield* Clock.currentTimeMillis
   const temporary = `${facts.directory}/tmp`
   return yield* Effect.acquireUseRelease(
     Effect.sync(() => {
@@ -51,7 +53,7 @@ export const runSkill = Effect.fnUntraced(function* <E, R>(
       processes.run({
         ...start,
         cwd: folder,
-        env: environmentOf(env, definition.env, facts),
+        env: environmentOf(env, definition.env, facts, nowMs + definition.timeoutMs),
         directory: facts.directory,
         timeoutMs: definition.timeoutMs,
         graceMs: definition.graceMs

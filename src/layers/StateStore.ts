@@ -222,6 +222,7 @@ const known: ReadonlySet<string> = new Set([
   "lock",
   "owner.json",
   "control.sock",
+  "bin",
   "history.json",
   "demo",
   "backup",

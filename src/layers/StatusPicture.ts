@@ -7,7 +7,7 @@ import { pid } from "node:process"
 import type { Actor, ActorRefFrom } from "xstate"
 import type { Problem } from "../domain/Errors.ts"
 import { linkProblem } from "../domain/LinkProblem.ts"
-import { outboxPicture, type Picture, pictureFormat, skillPicture } from "../domain/Picture.ts"
+import { outboxPicture, parkedPicture, type Picture, pictureFormat, skillPicture } from "../domain/Picture.ts"
 import { iso } from "../domain/Run.ts"
 import type { gatewayMachine } from "../machines/gateway.ts"
 import { guarantees } from "../machines/guarantees.ts"
@@ -50,6 +50,7 @@ export const pictureOf = Effect.fnUntraced(function* (
     updatedAt: iso(yield* Clock.currentTimeMillis),
     skills: skills.map((skill) => skillPicture(ledger, skill)),
     problems: [...start.problems, ...linkProblems(snapshot)].map(({ code, where, got, want, fix }) => ({ code, where, got, want, fix })),
+    parkedRuns: parkedPicture(ledger),
     slots: ledger.slots,
     outbox: outboxPicture(ledger)
   }

@@ -1,78 +1,138 @@
-/** Steps of one run: done once, their results replayed. The journal has the result before the next step can begin. */
+/** Steps of one attempt: done once in a run, their results replayed. The journal has the intent before, the result after. */
 import * as Effect from "effect/Effect"
 import type { RunId } from "../domain/Run.ts"
 import { Refused, shown, type StorageFailed } from "../domain/Errors.ts"
+import type { AttemptEnd } from "../domain/Attempt.ts"
+import { stepResultProblem } from "../domain/StepResult.ts"
 import { StateStore } from "./StateStore.ts"
+import { type StepHistory, stepHistory } from "./StepHistory.ts"
 
 /** What an attempt is to do about a step: take the recorded result, or do it under this key. */
 export type StepStart = { readonly _tag: "Replay"; readonly result: unknown } | { readonly _tag: "Execute"; readonly key: string }
 
-/** The steps of one attempt, over whatever carries the questions (a function's context, a child host's channel). */
+/**
+ * The steps of one attempt, over whatever carries the questions (a function's context, a child host's channel, the control
+ * socket). `by` names an asker that may have to ask twice, since an answer can get lost on a socket: the same question by the
+ * same asker gets the same answer, and changes nothing.
+ */
 export interface Steps {
-  readonly begin: (step: string) => Effect.Effect<StepStart, StorageFailed | Refused>
-  /** `result` is JSON; what is not is refused with its path. */
-  readonly finish: (step: string, result: unknown) => Effect.Effect<void, StorageFailed | Refused>
+  /** Once this returns `Execute`, the intent is durable. A step that is not on record as finished is executed. */
+  readonly begin: (step: string, by?: string) => Effect.Effect<StepStart, StorageFailed | Refused>
+  /** `result` is JSON; what is not is refused with its path. Once this returns, the step is never executed again in its run. */
+  readonly finish: (step: string, result: unknown, by?: string) => Effect.Effect<void, StorageFailed | Refused>
+  /** Its work came to nothing that is to be kept: this attempt may begin it again. */
+  readonly abandon: (step: string, by?: string) => Effect.Effect<void>
 }
 
-/** The longest result of a step, in bytes of JSON. */
-export const stepResultMax = 1_048_576
+/**
+ * Does an attempt's work with its steps. The work is interrupted as soon as its steps are not those on record; how it ended says
+ * so. What is asked for afterwards is refused with STEP_NOT_EXECUTING.
+ */
+export const withSteps = Effect.fnUntraced(function* <E, R>(
+  run: RunId,
+  attempt: number,
+  work: (steps: Steps) => Effect.Effect<AttemptEnd, E, R>
+): Effect.fn.Return<AttemptEnd, E, R | StateStore> {
+  const { ledger } = yield* StateStore
+  const record = ledger.runs.get(run)
+  if (record === undefined) return yield* Effect.die(new Error(`${run} was never claimed`))
+  const history = stepHistory(record, attempt)
+  const steps = yield* stepsOf(run, attempt, history)
+  const left = Effect.map(history.mismatch, (reason): AttemptEnd => ({ _tag: "Mismatched", reason }))
+  const end = yield* Effect.ensuring(Effect.raceFirst(work(steps), left), steps.close)
+  const reason = history.verdict(end._tag === "Succeeded")
+  return reason === undefined ? end : { _tag: "Mismatched", reason }
+})
 
-export const stepsOf = Effect.fnUntraced(function* (run: RunId, attempt: number): Effect.fn.Return<Steps, never, StateStore> {
+/** The steps of one attempt, and their end. */
+interface AttemptSteps extends Steps {
+  readonly close: Effect.Effect<void>
+}
+
+const stepsOf = Effect.fnUntraced(function* (
+  run: RunId,
+  attempt: number,
+  history: StepHistory
+): Effect.fn.Return<AttemptSteps, never, StateStore> {
   const store = yield* StateStore
-  const begun = new Set<string>()
+  const begun = new Map<string, Begun>()
+  let open = true
 
-  const begin = Effect.fnUntraced(function* (step: string): Effect.fn.Return<StepStart, StorageFailed | Refused> {
-    if (!stepRule.test(step)) {
-      return yield* refused("STEP_NAME", run, step, "1 to 128 letters, digits, dots, dashes or underscores", "rename the step")
-    }
-    if (begun.has(step)) {
-      return yield* refused("STEP_DUPLICATE", run, step, "each step once in an attempt", "number steps made in a loop: post-1, post-2")
-    }
-    begun.add(step)
+  const start = Effect.fnUntraced(function* (step: string): Effect.fn.Return<StepStart, StorageFailed | Refused> {
+    yield* history.admit(step)
     const known = store.ledger.runs.get(run)?.steps.get(step)
     if (known !== undefined && known !== "started") return { _tag: "Replay", result: known.result }
     yield* store.append({ type: "step.started", run, attempt, step })
     return { _tag: "Execute", key: `${run}/${step}` }
   })
 
-  const finish = Effect.fnUntraced(function* (step: string, result: unknown): Effect.fn.Return<void, StorageFailed | Refused> {
-    const strange = notJson(result, step)
-    if (strange !== undefined) {
-      return yield* refused("STEP_RESULT", `${run}/${step}`, strange, "a JSON value", "return plain data from the step")
+  const begin = Effect.fnUntraced(function* (step: string, by?: string): Effect.fn.Return<StepStart, StorageFailed | Refused> {
+    if (!open) return yield* notExecuting(run, attempt)
+    if (!stepRule.test(step)) {
+      return yield* refused("STEP_NAME", run, step, "1 to 128 letters, digits, dots, dashes or underscores", "rename the step")
     }
-    if (Buffer.byteLength(JSON.stringify(result ?? null)) > stepResultMax) {
-      return yield* refused(
-        "STEP_RESULT_TOO_LARGE",
-        `${run}/${step}`,
-        "more",
-        `at most ${stepResultMax} bytes`,
-        "write a file and return its path"
-      )
+    const started = yield* Effect.cached(start(step))
+    const mine = begun.get(step) // From here to `set` nothing else can come in between.
+    if (mine !== undefined && !isBy(mine, by)) {
+      return yield* refused("STEP_DUPLICATE", run, step, "each step once in an attempt", "number steps made in a loop: post-1, post-2")
     }
-    yield* store.append({ type: "step.finished", run, attempt, step, result: result ?? null })
+    if (mine === undefined) begun.set(step, { by, started, finished: undefined })
+    return yield* mine?.started ?? started
   })
 
-  return { begin, finish }
+  const finish = Effect.fnUntraced(function* (step: string, result: unknown, by?: string): Effect.fn.Return<void, StorageFailed | Refused> {
+    if (!open) return yield* notExecuting(run, attempt)
+    const problem = stepResultProblem(result)
+    if (problem !== undefined) return yield* refused(problem.code, `${run}/${step}`, problem.got, problem.want, problem.fix)
+    const finished = yield* Effect.cached(store.append({ type: "step.finished", run, attempt, step, result: result ?? null }))
+    const mine = begun.get(step)
+    if (mine === undefined || mine.by !== by || (mine.finished !== undefined && by === undefined)) {
+      return yield* refused(
+        "STEP_NOT_BEGUN",
+        `${run}/${step}`,
+        "a result",
+        "a step that is under way",
+        "begin a step, then finish it, once"
+      )
+    }
+    if ((yield* mine.started)._tag === "Execute") yield* (mine.finished ??= finished)
+    history.moved()
+  })
+
+  return {
+    begin,
+    finish,
+    abandon: (step, by) =>
+      Effect.sync(() => {
+        const mine = begun.get(step)
+        if (mine?.by === by && mine?.finished === undefined) begun.delete(step)
+      }),
+    close: Effect.sync(() => {
+      open = false
+    })
+  }
 })
+
+/** The refusal of a step of an attempt that is over, or never was. */
+export const notExecuting = (run: string, attempt: number): Refused =>
+  refused(
+    "STEP_NOT_EXECUTING",
+    shown(run),
+    `attempt ${attempt}`,
+    "the attempt that is under way now",
+    "do nothing more: what is left of the run is tried again by itself, or is over"
+  )
+
+/** A step that this attempt has asked for: what comes of its beginning, and of its end once there is one. */
+interface Begun {
+  readonly by: string | undefined
+  readonly started: Effect.Effect<StepStart, StorageFailed | Refused>
+  finished: Effect.Effect<void, StorageFailed> | undefined
+}
+
+const isBy = (mine: Begun, by: string | undefined) => by !== undefined && mine.by === by
 
 const stepRule = /^[A-Za-z0-9._-]{1,128}$/
 
 const refused = (code: string, where: string, got: string, want: string, fix: string) =>
   new Refused({ code, where, got: shown(got), want, fix })
-
-/** The path and kind of the first part that JSON would drop or change; nothing when the value survives as it is. */
-const notJson = (value: unknown, path: string): string | undefined => {
-  if (value === null || value === undefined || typeof value === "string" || typeof value === "boolean") return undefined
-  if (typeof value === "number") return Number.isFinite(value) ? undefined : `${path}: ${value}`
-  if (typeof value !== "object") return `${path}: a ${typeof value}`
-  if (Array.isArray(value)) {
-    return value
-      .map((item, i) => (item === undefined ? `${path}[${i}]: undefined` : notJson(item, `${path}[${i}]`)))
-      .find((found) => found !== undefined)
-  }
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null) return `${path}: a ${value.constructor?.name ?? "class instance"}`
-  return Object.entries(value)
-    .map(([key, item]) => notJson(item, `${path}.${key}`))
-    .find((found) => found !== undefined)
-}

@@ -28,6 +28,7 @@ import { Scheduler } from "./Scheduler.ts"
 import { bind } from "./Skill.ts"
 import type { SkillEntry } from "./SkillFunction.ts"
 import { StateStore } from "./StateStore.ts"
+import { cancelParked, parkedRun, releaseParked } from "./Parking.ts"
 import { asideSkill, claimByHand, type Triggerable, unknownSkill } from "./Trigger.ts"
 import type { Disk } from "./Disk.ts"
 import type { Process } from "./Process.ts"
@@ -59,6 +60,10 @@ export class Supervisor extends Context.Service<
     readonly setGates: (gates: Gates) => void
     /** Claims a run by hand. The same key names the same run, so asking twice runs it once. */
     readonly trigger: (skill: string, key?: string) => Effect.Effect<RunId, Refused | StorageFailed>
+    /** Lets a parked run be tried again, also with steps that are not on record. */
+    readonly releaseRun: (run: RunId, by: string) => Effect.Effect<void, Refused | StorageFailed>
+    /** Settles a parked run as cancelled. */
+    readonly cancelRun: (run: RunId, by: string) => Effect.Effect<void, Refused | StorageFailed>
     readonly skills: Effect.Effect<ReadonlyArray<SkillState>>
     /** The actor of a skill, while it has one. */
     readonly actor: (skill: string) => Actor<typeof skillMachine> | undefined
@@ -71,7 +76,7 @@ export class Supervisor extends Context.Service<
 interface Child extends Triggerable {
   readonly definition: SkillDefinition
   readonly actor: Actor<typeof skillMachine>
-  /** Held while a run is claimed by hand. */
+  /** Held while a person's wish is put on record. */
   readonly byHand: Semaphore.Semaphore
   gate: Gate
 }
@@ -119,7 +124,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     const scope = yield* Scope.fork(skills)
     const nowMs = yield* Clock.currentTimeMillis
     const gate = gates(definition)
-    const unsettled = store.ledger.unsettled(name).map((run) => resume(run, definition, nowMs))
+    const unsettled = store.ledger.unsettled(name).flatMap((run) => (run.phase === "parked" ? [] : [resume(run, definition, nowMs)]))
     const running = yield* Effect.flatMap(bind(entry), (machine) =>
       runMachine(machine, { id: name, input: { name, unsettled, gate }, inspect: under(inspector, shownUnder) })
     ).pipe(Scope.provide(scope), Effect.provideContext(hands))
@@ -146,15 +151,31 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     }
   }
 
-  const trigger = Effect.fn("Supervisor.trigger")(function* (skill: string, key?: string) {
+  /**
+   * One after another: the answer to one depends on what the one before has put on record. And in a fiber of its own: who
+   * asked may stop waiting, and what is on record must still reach the actor.
+   */
+  const byHand = Effect.fnUntraced(function* <A, E>(skill: string, work: (child: Child) => Effect.Effect<A, E, Hands>) {
     if (!known.has(skill)) return yield* unknownSkill(skill, known.keys())
     const child = children.get(skill)
     if (child === undefined) return yield* asideSkill(skill, store.ledger.skills.get(skill)?.quarantined)
-    // One after another: the answer to one depends on what the one before has put on record. And in a fiber of its own: who
-    // asked may stop waiting, and a claim that is on record must still reach the actor.
-    const claimed = child.byHand.withPermit(Effect.provideContext(claimByHand(child, key), hands))
-    return yield* Effect.flatMap(Effect.forkDetach(claimed), Fiber.join)
+    const done = child.byHand.withPermit(Effect.provideContext(work(child), hands))
+    return yield* Effect.flatMap(Effect.forkDetach(done), Fiber.join)
   })
+
+  const trigger = Effect.fn("Supervisor.trigger")((skill: string, key?: string) => byHand(skill, (child) => claimByHand(child, key)))
+
+  const releaseRun = Effect.fn("Supervisor.releaseRun")(function* (run: RunId, by: string) {
+    const { skill } = yield* parkedHere(run)
+    return yield* byHand(skill, (child) => releaseParked(child, run, by))
+  })
+
+  const cancelRun = Effect.fn("Supervisor.cancelRun")(function* (run: RunId, by: string) {
+    const { skill } = yield* parkedHere(run)
+    return yield* byHand(skill, (child) => cancelParked(child, run, by))
+  })
+
+  const parkedHere = (run: RunId) => Effect.provideService(parkedRun(run), StateStore, store)
 
   const skills = Effect.sync(() => {
     const due = new Map(scheduler.upcoming(Infinity).map(({ skill, dueAtMs }) => [skill, dueAtMs]))
@@ -185,6 +206,8 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     started: Effect.asVoid(started.await),
     setGates,
     trigger,
+    releaseRun,
+    cancelRun,
     skills,
     actor: (skill) => children.get(skill)?.actor
   })

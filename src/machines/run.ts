@@ -29,8 +29,9 @@ export interface Settlement {
 
 export interface RunContext extends RunInput {
   readonly backoffMs: number
+  /** Why the latest attempt is tried again, or is not. */
   readonly failure: string
-  readonly settlement: Settlement
+  readonly settlement: Settlement | undefined
 }
 
 export type RunEvent = { readonly type: "run.cancel"; readonly by: string }
@@ -40,7 +41,8 @@ export const runMachine = setup({
     input: {} as RunInput,
     context: {} as RunContext,
     events: {} as RunEvent,
-    output: {} as Settlement,
+    /** Nothing for a run that was parked: it has no outcome, and goes on as a new actor. */
+    output: {} as Settlement | undefined,
     meta: {} as { readonly guarantee: string },
     tags: {} as "operational" | "degraded" | "stopped"
   },
@@ -51,6 +53,8 @@ export const runMachine = setup({
     recordFailure: port<void, { readonly run: string; readonly attempt: number; readonly reason: string; readonly backoffMs: number }>(
       "recordFailure"
     ),
+    /** Journals that the run waits for a person. */
+    park: port<void, { readonly run: string; readonly reason: string }>("park"),
     /** The commit point. */
     settle: port<void, { readonly run: string; readonly settlement: Settlement }>("settle")
   },
@@ -59,6 +63,7 @@ export const runMachine = setup({
     staysInterrupted: ({ context }) => context.interrupted !== undefined,
     waitsForRetry: ({ context }) => context.retryInMs !== undefined,
     succeeded: (_, end: AttemptEnd) => end._tag === "Succeeded",
+    mismatched: (_, end: AttemptEnd) => end._tag === "Mismatched",
     mayRetry: ({ context }, end: AttemptEnd) => end._tag === "Failed" && backoffAfter(context, end.retryable) !== undefined
   },
   actions: {
@@ -75,8 +80,9 @@ export const runMachine = setup({
       failedAttempts: ({ context }) => context.failedAttempts + 1,
       failure: (_, end: AttemptEnd) => (end._tag === "Failed" ? end.reason : "")
     }),
+    keepMismatch: assign({ failure: (_, end: AttemptEnd) => (end._tag === "Mismatched" ? end.reason : "") }),
     keepInterruption: assign({ settlement: ({ context }) => ended("interrupted", context.interrupted ?? "") }),
-    keepCancellation: assign({ settlement: (_, by: string) => ended("cancelled", `cancelled by ${by}`) })
+    keepCancellation: assign({ settlement: (_, by: string) => cancelled(by) })
   },
   delays: {
     backoff: ({ context }) => context.backoffMs
@@ -88,7 +94,7 @@ export const runMachine = setup({
     ...input,
     backoffMs: input.retryInMs ?? 0,
     failure: "",
-    settlement: ended("interrupted", "")
+    settlement: undefined
   }),
   output: ({ context }) => context.settlement,
   initial: "claimed",
@@ -114,6 +120,11 @@ export const runMachine = setup({
             actions: { type: "keepSuccess", params: ({ event }) => event.output }
           },
           { guard: "wasCancelled", target: "settling" },
+          {
+            guard: { type: "mismatched", params: ({ event }) => event.output },
+            target: "parking",
+            actions: { type: "keepMismatch", params: ({ event }) => event.output }
+          },
           {
             guard: { type: "mayRetry", params: ({ event }) => event.output },
             target: "recording",
@@ -149,10 +160,19 @@ export const runMachine = setup({
         "run.cancel": { target: "settling", actions: { type: "keepCancellation", params: ({ event }) => event.by } }
       }
     },
+    parking: {
+      invoke: {
+        src: "park",
+        input: ({ context }) => ({ run: context.run, reason: context.failure }),
+        onDone: "parked"
+      }
+    },
+    /** Final, so that its skill goes on: released, it comes back as a run of its own, whose record says what is done. */
+    parked: { type: "final", tags: "degraded" },
     settling: {
       invoke: {
         src: "settle",
-        input: ({ context }) => ({ run: context.run, settlement: context.settlement }),
+        input: ({ context }) => ({ run: context.run, settlement: context.settlement! }),
         onDone: "settled"
       }
     },
@@ -160,12 +180,15 @@ export const runMachine = setup({
   }
 })
 
+/** What a run comes to that somebody has cancelled. */
+export const cancelled = (by: string): Settlement => ended("cancelled", `cancelled by ${by}`)
+
 const ended = (outcome: Outcome, reason: string): Settlement => ({ outcome, reason, fields: {}, summary: undefined })
 
 const settlementOf = (end: AttemptEnd): Settlement =>
   end._tag === "Succeeded"
     ? { outcome: "success", reason: "", fields: end.fields, summary: end.summary }
-    : ended("failed", `${end.code}: ${end.reason}`)
+    : ended("failed", end._tag === "Failed" ? `${end.code}: ${end.reason}` : end.reason)
 
 const backoffAfter = (context: RunContext, retryable: boolean): number | undefined =>
   decideRetry({ failedAttempts: context.failedAttempts + 1, retry: context.retry, retryable })?.delayMs

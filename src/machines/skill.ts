@@ -30,7 +30,7 @@ export type SkillEvent =
   | { readonly type: "slot.due" }
   | { readonly type: "gate.opened" }
   | { readonly type: "gate.closed"; readonly reason: string }
-  /** A run asked for by hand, already claimed. */
+  /** A run asked for by hand, already claimed; or one that was parked, already released. */
   | { readonly type: "run.claimed"; readonly run: RunInput }
   | { readonly type: "run.cancel"; readonly by: string }
 

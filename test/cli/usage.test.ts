@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { expect, it } from "vitest"
-import { defineCommand } from "../../src/cli/command.ts"
-import { commands } from "../../src/cli/commands.ts"
+import { type AnyCommand, defineCommand } from "../../src/cli/command.ts"
+import { commands, type Listed } from "../../src/cli/commands.ts"
 import { findCommand, parse } from "../../src/cli/parse.ts"
 import { usage, type UsageInvalid } from "../../src/cli/usage.ts"
 import { version } from "../../src/layers/Holdfast.ts"
@@ -35,12 +35,14 @@ it("flags of every type and words are read in any order, and what was not given 
   expect(parse("sample", sample, ["--to", "x", "name", "--loud", "--from", "a", "--limit=3", "--from=b", "--json"])).toEqual({
     flags: { loud: true, to: "x", from: ["a", "b"], limit: 3 },
     words: ["name"],
+    rest: [],
     json: true,
     help: false
   })
   expect(parse("sample", sample, [])).toEqual({
     flags: { loud: false, to: undefined, from: [], limit: undefined },
     words: [],
+    rest: [],
     json: false,
     help: false
   })
@@ -62,6 +64,19 @@ it.each([
   [["a", "b"], "WORDS", "holdfast sample --help shows how"]
 ])("%j is refused as %s, and the fix is: %s", (args, code, fix) => {
   expect(refusal(() => parse("sample", sample, args))).toMatchObject({ code, fix })
+})
+
+it("what stands behind -- is left as it is, for a command that wants it there", () => {
+  const wrapping: AnyCommand = { ...sample, words: { usage: "NAME", min: 1, max: 1, rest: "COMMAND" } }
+  expect(parse("sample", wrapping, ["x", "--loud", "--", "curl", "--json", "--", "-f"])).toMatchObject({
+    words: ["x"],
+    rest: ["curl", "--json", "--", "-f"],
+    json: false,
+    flags: { loud: true }
+  })
+  for (const line of [["x"], ["x", "--"], ["x", "--", ""], ["x", "curl"], ["--", "curl"]])
+    expect(refusal(() => parse("sample", wrapping, line))).toMatchObject({ code: "WORDS", want: "NAME -- COMMAND" })
+  expect(usage({ name: "sample" } as Listed, wrapping)).toContain("usage: holdfast sample NAME [flags] -- COMMAND\n")
 })
 
 it.each([

@@ -99,6 +99,17 @@ describe("the ledger", () => {
     )
   })
 
+  it("counts the attempt of a parked run as failed, and remembers after a release why it was parked", () => {
+    const parked = after(
+      adopted(),
+      claimed("r"),
+      { type: "attempt.started", run: "r", attempt: 1 },
+      { type: "run.parked", run: "r", reason: "why" },
+      { type: "run.released", run: "r", by: "me" }
+    ).runs.get("r")!
+    assert.deepInclude(parked, { phase: "retryable", parked: "why", attempts: 1, failedAttempts: 1, retryAtMs: parked.claimedAtMs + 3 })
+  })
+
   it("owes nothing from before an adoption, and nothing again that was settled", () => {
     assert.strictEqual(after(adopted(5_000)).skills.get("a")?.settledThroughMs, 5_000)
     const edited = after(adopted(0), claimed("r", 9_000), adopted(4_000)).skills.get("a")!

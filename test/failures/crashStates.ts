@@ -68,7 +68,10 @@ export const walk = async (scenario: Scenario, every: number, seed: number): Pro
       while (acknowledged.has(n)) n += 1
       return n
     }
+    let over = false
+    const scopes: Array<Scope.Closeable> = []
     const look = () => {
+      if (over) return // What the writers of this turn still do is no part of it.
       moments += 1
       const images = sim.durability.images(most, random)
       for (let next = images.next(); ; next = images.next()) {
@@ -95,6 +98,7 @@ export const walk = async (scenario: Scenario, every: number, seed: number): Pro
       start: (options = {}) =>
         Effect.gen(function* () {
           const scope = yield* Scope.make()
+          scopes.push(scope)
           const here = { submitted: [] as Array<ReadonlyArray<JournalEvent>>, acknowledged: new Set<number>() }
           starts.push(here)
           const store = yield* Layer.build(StateStore.layer("/state", { ...small, ...options })).pipe(
@@ -118,6 +122,10 @@ export const walk = async (scenario: Scenario, every: number, seed: number): Pro
     }
     await Effect.runPromise(scenario.play(stage, turn).pipe(Effect.provide(Logger.layer([]))))
     look()
+    over = true
+    await Effect.runPromise(
+      Effect.forEach(scopes, (scope) => Scope.close(scope, Exit.void), { discard: true }).pipe(Effect.provide(Logger.layer([])))
+    )
     const states = prefixes(
       starts.map(({ submitted }) => submitted),
       () => given?.ledger() ?? new Ledger()

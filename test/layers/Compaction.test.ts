@@ -34,7 +34,8 @@ const life = (n: number): ReadonlyArray<NewEvent> => {
     { type: "entry.sent", run, gatewayBootId: "g", atMs: n * 60_000 },
     n % 4 === 0 ? { type: "entry.parked", run, reason: "no", atMs: n * 60_000 } : { type: "mode.changed", from: "a", to: "b", reason: "" }
   ]
-  return n % 5 === 0 ? given.slice(0, 5) : given // Each fifth run is still under way.
+  if (n % 10 === 0) return [...given.slice(0, 5), { type: "run.parked", run, reason: "other steps", atMs: n * 60_000 }]
+  return n % 5 === 0 ? given.slice(0, 5) : given // Each fifth run is still under way, or parked.
 }
 const adoption: NewEvent = {
   type: "skill.adopted",

@@ -4,7 +4,7 @@ import * as fs from "node:fs"
 import * as net from "node:net"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
-import { ask, socketPath } from "../../src/layers/Control.ts"
+import { ask, askUntil, socketPath } from "../../src/layers/ControlClient.ts"
 import * as Holdfast from "../../src/layers/Holdfast.ts"
 import { Runtime } from "../../src/layers/Runtime.ts"
 import { promiseWork } from "../../src/layers/SkillFunction.ts"
@@ -144,6 +144,54 @@ describe("the control socket", () => {
         const { text, closed } = yield* raw(state, "x".repeat(1_000_000))
         assert.deepStrictEqual({ text, closed }, { text: "", closed: true })
         assert.deepInclude(yield* ask(state, { id: 1, do: "status" }), { mode: "standalone" })
+      })
+    )
+  })
+
+  it("is asked again, the same question, when it is gone before it has answered, and later while nobody listens", async () => {
+    const state = folder()
+    const questions: Array<string> = []
+    let waits = 0
+    /** Listens for one question, and answers it or not. */
+    const listen = (answer: string | undefined) =>
+      new Promise<void>((done) => {
+        fs.rmSync(socketPath(state), { force: true })
+        const server = net.createServer((socket) =>
+          socket.once("data", (line) => {
+            questions.push(String(line))
+            if (answer === undefined) socket.destroy()
+            else socket.end(`${answer}\n`)
+            server.close(() => done())
+          })
+        )
+        server.listen(socketPath(state))
+      })
+    const question = { id: 3, do: "step.begin", run: "r", attempt: 1, step: "send", by: "me" } as const
+    const asked = Effect.runPromise(
+      askUntil(state, question, {
+        untilMs: Date.now() + 20_000,
+        onWait: () => {
+          waits += 1
+        }
+      })
+    )
+    await listen(undefined)
+    await Effect.runPromise(until(() => waits === 1, "it waits"))
+    await listen(`{"id":3,"ok":true,"result":"done"}`)
+    assert.strictEqual(await asked, "done")
+    assert.deepStrictEqual([questions, waits], [Array(2).fill(`${JSON.stringify(question)}\n`), 1])
+  })
+
+  it("is not asked again when it refuses, nor after the time is up", async () => {
+    const state = folder()
+    await live(
+      Effect.gen(function* () {
+        const asking = { untilMs: 0, onWait: () => {} }
+        assert.deepInclude({ ...(yield* Effect.flip(askUntil(state, { id: 1, do: "status" }, asking))) }, { code: "RUNTIME_DOWN" })
+        yield* serving(state)
+        const begin = { id: 1, do: "step.begin", run: "beat@20261122T060000Z", attempt: 1, step: "send", by: "me" } as const
+        const refused = yield* Effect.flip(askUntil(state, begin, { ...asking, untilMs: Infinity }))
+        assert.deepInclude({ ...refused }, { code: "STEP_NOT_EXECUTING", where: "beat@20261122T060000Z", got: "attempt 1" })
       })
     )
   })

@@ -305,6 +305,7 @@ describe("a skill that is a program", () => {
           "HOLDFAST_RUN_ID",
           "HOLDFAST_SKILL",
           "HOLDFAST_SLOT",
+          "HOLDFAST_TIMEOUT_AT",
           "HOME",
           "PATH",
           "PROBE_DECLARED",

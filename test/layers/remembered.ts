@@ -21,6 +21,10 @@ export const remembered = (run = "probe@20261122T060000Z") => {
         finish: (step, result) =>
           Effect.sync(() => {
             results.set(step, result)
+          }),
+        abandon: (step) =>
+          Effect.sync(() => {
+            begun.delete(step)
           })
       }
     }

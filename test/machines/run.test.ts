@@ -43,6 +43,7 @@ const running = Effect.fnUntraced(function* (ends: ReadonlyArray<AttemptEnd | "d
         ({ input }: { input: { readonly run: string; readonly attempt: number; readonly reason: string; readonly backoffMs: number } }) =>
           note(`failure of ${input.attempt}: ${input.reason}, again in ${input.backoffMs}`)
       ),
+      park: fromEffect(({ input }: { input: { readonly run: string; readonly reason: string } }) => note(`parked ${input.reason}`)),
       settle: fromEffect(({ input }: { input: { readonly run: string; readonly settlement: Settlement } }) =>
         note(`${input.settlement.outcome} ${input.settlement.reason}`.trim())
       )
@@ -100,6 +101,31 @@ describe("a run", () => {
         yield* TestClock.adjust(20_000)
         assert.strictEqual(asked.length, 2)
         assert.match(asked[1] ?? "", /^failed defect: .*a bug/)
+      })
+    ))
+})
+
+describe("a run whose steps are not those on record", () => {
+  const mismatched: AttemptEnd = { _tag: "Mismatched", reason: "STEP_HISTORY_MISMATCH: why" }
+
+  it("is parked in a state of its own, without an outcome, and makes room for the next", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const { asked, awaitDone, tags, value } = yield* running([mismatched])
+        yield* TestClock.adjust(1_000)
+        assert.deepStrictEqual(asked, ["attempt 1", "parked STEP_HISTORY_MISMATCH: why"])
+        assert.deepStrictEqual([value(), tags()], ["parked", ["degraded"]])
+        assert.isUndefined(yield* awaitDone)
+      })
+    ))
+
+  it("is cancelled all the same where that was asked for first", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const { actor, asked } = yield* running(["endless"])
+        actor.send({ type: "run.cancel", by: "operator" })
+        yield* TestClock.adjust(500)
+        assert.deepStrictEqual(asked.slice(1), ["attempt ended", "cancelled cancelled by operator"])
       })
     ))
 })

@@ -11,6 +11,7 @@ export const rules = {
   "run.unclaimed": "something happened to a run that nobody had claimed",
   "run.misnamed": "a run's id does not name its skill and slot",
   "run.afterEnd": "something happened to a run after it was settled",
+  "run.unreleased": "a parked run was tried again before anybody released it",
   "run.fence": "a claim's fence is not greater than every earlier one",
   "attempt.order": "attempts are not counted 1, 2, 3",
   "attempt.overlap": "an attempt began while another one of the same run was under way",

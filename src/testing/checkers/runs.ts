@@ -7,6 +7,8 @@ interface Known {
   attempts: number
   /** An attempt is under way; a death of the runtime ends it. */
   executing: boolean
+  /** It waits for a person. */
+  parked: boolean
   settled: boolean
 }
 
@@ -24,7 +26,7 @@ export const checkRuns = (events: ReadonlyArray<JournalEvent>): ReadonlyArray<Vi
     if (event.fence <= fence) broken("run.fence", event.run, `fence ${event.fence} after ${fence}`)
     fence = Math.max(fence, event.fence)
     if (runs.has(event.run)) return broken("run.doubled", event.run, "claimed twice")
-    return runs.set(event.run, { attempts: 0, executing: false, settled: false })
+    return runs.set(event.run, { attempts: 0, executing: false, parked: false, settled: false })
   }
 
   for (const event of events) {
@@ -44,12 +46,18 @@ export const checkRuns = (events: ReadonlyArray<JournalEvent>): ReadonlyArray<Vi
     switch (event.type) {
       case "attempt.started":
         if (event.attempt !== run.attempts + 1) broken("attempt.order", event.run, `attempt ${event.attempt} after ${run.attempts}`)
+        if (run.parked) broken("run.unreleased", event.run, `attempt ${event.attempt}`)
         if (run.executing) broken("attempt.overlap", event.run, `attempt ${event.attempt} began during attempt ${run.attempts}`)
         run.attempts = event.attempt
         run.executing = true
         break
       case "attempt.failed":
+      case "run.parked":
         run.executing = false
+        run.parked = event.type === "run.parked"
+        break
+      case "run.released":
+        run.parked = false
         break
       case "run.settled":
         run.settled = true
@@ -71,6 +79,15 @@ export const unfinishedRuns = (events: ReadonlyArray<JournalEvent>, throughMs: n
   return [...open]
 }
 
-const ofRun = new Set(["attempt.started", "attempt.spawned", "step.started", "step.finished", "attempt.failed", "run.settled"] as const)
+const ofRun = new Set([
+  "attempt.started",
+  "attempt.spawned",
+  "step.started",
+  "step.finished",
+  "attempt.failed",
+  "run.parked",
+  "run.released",
+  "run.settled"
+] as const)
 type OfRun = Extract<JournalEvent, { readonly type: typeof ofRun extends Set<infer Type> ? Type : never }>
 const isOfRun = (event: JournalEvent): event is OfRun => (ofRun as ReadonlySet<string>).has(event.type)
