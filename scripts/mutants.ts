@@ -24,6 +24,8 @@ const supervisorInvoke = `      invoke: {
       },
 `
 const walk = ["test/machines/runtime.test.ts"]
+const steps = ["test/layers/Steps.test.ts"]
+const stepHistories = ["test/layers/StepHistory.test.ts"]
 const histories = ["test/failures/link-history.test.ts"]
 
 const mutants: ReadonlyArray<Mutant> = [
@@ -139,6 +141,65 @@ const mutants: ReadonlyArray<Mutant> = [
       }
     ],
     tests: ["test/layers/Skill.test.ts"]
+  },
+  {
+    name: "a step begins that is not on record",
+    edits: [{ file: "src/layers/Steps.ts", find: `    yield* store.append({ type: "step.started", run, attempt, step })\n`, put: "" }],
+    tests: steps
+  },
+  {
+    name: "a finished step is answered for before it is on record",
+    edits: [{ file: "src/layers/Steps.ts", find: `yield* (mine.finished ??= finished)`, put: `void (mine.finished ??= finished)` }],
+    tests: steps
+  },
+  {
+    name: "the key of a step changes with the attempt",
+    edits: [{ file: "src/layers/Steps.ts", find: "key: `${run}/${step}` }\n  })", put: "key: `${run}/${step}/${attempt}` }\n  })" }],
+    tests: steps
+  },
+  {
+    name: "steps are taken of an attempt that is over",
+    edits: [{ file: "src/layers/Steps.ts", find: `      open = false\n`, put: "" }],
+    tests: steps
+  },
+  {
+    name: "steps are taken of another attempt than the one under way",
+    edits: [{ file: "src/layers/Run.ts", find: `known?.attempt === attempt`, put: `known !== undefined` }],
+    tests: ["test/layers/Control.test.ts"]
+  },
+  {
+    name: "a question whose answer was lost is not asked again",
+    edits: [{ file: "src/layers/ControlClient.ts", find: `answer.failure.code !== "RUNTIME_DOWN" || `, put: `true || ` }],
+    tests: ["test/layers/Control.test.ts"]
+  },
+  {
+    name: "a step under a new name is done",
+    edits: [
+      { file: "src/layers/StepHistory.ts", find: `if (known.has(step) || (yield* rest)) return`, put: `if ((yield* rest) || true) return` }
+    ],
+    tests: stepHistories
+  },
+  {
+    name: "parallel branches are not waited for",
+    edits: [{ file: "src/layers/StepHistory.ts", find: `(yield* rest)) return`, put: `missing.size === 0) return` }],
+    tests: stepHistories
+  },
+  {
+    name: "a start takes parked runs up again",
+    edits: [{ file: "src/layers/Supervisor.ts", find: `run.phase === "parked" ? [] : `, put: "" }],
+    tests: stepHistories
+  },
+  {
+    name: "a parked run is tried again with nothing on record",
+    edits: [
+      { file: "src/layers/Parking.ts", find: `yield* StateStore.use((store) => store.append({ type: "run.released", run, by }))`, put: "" }
+    ],
+    tests: stepHistories
+  },
+  {
+    name: "a hole in a step's result becomes null",
+    edits: [{ file: "src/domain/StepResult.ts", find: `value[i] === undefined ? `, put: `false ? ` }],
+    tests: ["test/domain/StepResult.test.ts"]
   },
   {
     name: "a new skill owes slots from before it was adopted",

@@ -107,6 +107,17 @@ describe("holdfast step", () => {
     expect([unexecutable.stdout, unexecutable.stderr.split(" ")[0]]).toEqual(["left with 126\n", "RUN_SPAWN_ENOEXEC"])
   })
 
+  it("lets a command that is asked to stop end as it will, and keeps that", { timeout }, async () => {
+    const world = scripted(
+      { slow: `holdfast step long -- ${noted}; trap "echo saved; exit 0" TERM; sleep 30 & wait'` },
+      { timeout: "2 seconds", retry: { attempts: 2, first: "1 millisecond" } }
+    )
+    await start(world)
+    const { book, run, settled, stdout } = await trigger(world, "slow")
+    expect(settled).toMatchObject({ outcome: "success", attempts: 2 })
+    expect([stdout, book]).toEqual(["saved\n", `${run}/long 1\n`])
+  })
+
   it("keeps the first 256 KiB of each stream, says so, and shows the rest all the same", { timeout }, async () => {
     const world = scripted({
       long: `holdfast step long -- sh -c 'yes "a line of text" | head -c 400000; yes "\\\\\\\\\\\\\\\\" | head -c 300000 >&2'\n${failOnce}`
@@ -227,33 +238,41 @@ describe("a runtime that is gone", () => {
 
 describe("a script that was changed in the middle of a run", () => {
   it("parks it: status and runs say so, and a person releases or cancels it", { timeout }, async () => {
-    const world = scripted({ pipe: `set -e\nholdfast step old -- ${noted}'\nexit 1` }, { retry: { attempts: 5, first: "2 seconds" } })
+    const old = `set -e\nholdfast step old -- ${noted}'\nexit 1`
+    const world = scripted({ kept: old, dropped: old }, { retry: { attempts: 5, first: "2 seconds" } })
     const runtime = await start(world)
-    const parked = async () => {
-      const waiting = trigger(world, "pipe")
-      await runtime.says(/attempt 1 failed/)
-      write(world, "pipe", `set -e\nholdfast step new -- ${noted}'`)
+    const parked = async (skill: string) => {
+      const waiting = trigger(world, skill)
+      await runtime.says(new RegExp(`${skill} {2}attempt 1 failed`))
+      write(world, skill, `set -e\nholdfast step new -- ${noted}'`)
       const { run, settled } = await waiting
       expect(settled).toMatchObject({ code: "RUN_PARKED", where: run })
       return run
     }
-    const run = await parked()
-    const status = await world.run("status", "--state", world.state)
-    expect(status.stdout).toContain(`  ${run} parked: STEP_HISTORY_MISMATCH: attempt 2 began new, which is not on record, and not old, `)
-    expect(status.stdout).toContain(`    holdfast runs release ${run}, or holdfast runs cancel ${run}\n`)
-    const health = JSON.parse((await world.run("status", "--json", "--exit-code", "--state", world.state)).stdout)
-    expect(health).toMatchObject({ health: "warning", why: [expect.stringMatching(`^${run.replace("+", "\\+")} is parked: STEP_HISTORY`)] })
-    expect((await world.run("runs", "--state", world.state)).stdout).toMatch(/ parked .*STEP_HISTORY_MISMATCH/)
-    const book = join(world.state, "runs", run, "book")
-    expect(readFileSync(book, "utf8")).toBe(`${run}/old 1\n`)
+    const runs = async (...args: ReadonlyArray<string>) => world.run("runs", ...args, "--state", world.state)
+    const [kept, dropped] = await Promise.all([parked("kept"), parked("dropped")])
+    await until(async () => (/ parked: .* parked: /s.test((await world.run("status", "--state", world.state)).stdout) ? true : undefined))
 
-    expect(await world.run("runs", "cancel", `${run}x`, "--state", world.state)).toMatchObject({
-      code: 1,
-      stderr: expect.stringMatching(`^RUN_UNKNOWN at run\n.*\n {2}fix: did you mean ${run.replace("+", "\\+")}\\?\n$`)
+    const status = await world.run("status", "--state", world.state)
+    expect(status.stdout).toContain(`  ${kept} parked: STEP_HISTORY_MISMATCH: attempt 2 began new, which is not on record, and not old, `)
+    expect(status.stdout).toContain(`    holdfast runs release ${kept}, or holdfast runs cancel ${kept}\n`)
+    const { health, why } = JSON.parse((await world.run("status", "--json", "--state", world.state)).stdout)
+    expect({ health, why: why.map((reason: string) => reason.slice(0, reason.indexOf(":"))).toSorted() }).toEqual({
+      health: "warning",
+      why: [`${dropped} is parked`, `${kept} is parked`]
     })
-    expect(await world.run("runs", "release", run, "--state", world.state)).toMatchObject({ code: 0, stdout: expect.stringContaining(run) })
+    expect((await runs("kept")).stdout).toMatch(/ parked .*STEP_HISTORY_MISMATCH/)
+    const book = (run: string) => readFileSync(join(world.state, "runs", run, "book"), "utf8")
+    expect([book(kept), book(dropped)]).toEqual([`${kept}/old 1\n`, `${dropped}/old 1\n`])
+
+    const mistyped = await runs("cancel", `${kept}x`)
+    expect(mistyped).toMatchObject({ code: 1, stderr: expect.stringMatching(/^RUN_UNKNOWN at run\n.*\n {2}fix: did you mean /) })
+    expect(await runs("cancel", dropped)).toMatchObject({ code: 0, stdout: `${dropped} is cancelled\n` })
+    expect(await runs("release", kept)).toMatchObject({ code: 0, stdout: expect.stringContaining(kept) })
     await runtime.says(/released by /)
-    await runtime.says(/run {5}pipe {2}success/)
-    expect(readFileSync(book, "utf8")).toBe(`${run}/old 1\n${run}/new 3\n`)
+    await runtime.says(/run {5}kept {2}success/)
+    expect([book(kept), book(dropped)]).toEqual([`${kept}/old 1\n${kept}/new 3\n`, `${dropped}/old 1\n`])
+    expect((await runs("dropped")).stdout).toMatch(/ cancelled /)
+    expect(await runs("release", kept)).toMatchObject({ code: 1, stderr: expect.stringMatching(/^RUN_NOT_PARKED at run\n/) })
   })
 })

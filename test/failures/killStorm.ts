@@ -7,6 +7,7 @@ import { rmSync } from "node:fs"
 import { EmbeddedGateway } from "../../src/gateway/index.ts"
 import { checkRuns, checkSlots, checkSteps, checkTranscript, unfinishedRuns, type Violation } from "../../src/testing/checkers/index.ts"
 import { bin } from "../built.ts"
+import { mulberry32 } from "./mulberry32.ts"
 import { makeWorld, type RuntimeCommand, until } from "../../src/testing/drill/world.ts"
 
 export interface Storm {
@@ -146,12 +147,4 @@ const replayed = (
   const attempts = new Map<string, Set<number>>()
   for (const { run, attempt, step } of effects) if (step !== undefined) attempts.set(run, (attempts.get(run) ?? new Set()).add(attempt))
   return [...attempts.values()].filter((of) => of.size > 1).length
-}
-
-/** A small generator with a seed, so that a storm can be had again (its instants; the machine's own pace stays its own). */
-const mulberry32 = (seed: number) => () => {
-  seed = (seed + 0x6d2b79f5) | 0
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
 }

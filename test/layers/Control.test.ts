@@ -62,6 +62,50 @@ describe("the control socket", () => {
     )
   })
 
+  it("takes the steps of the attempt under way, each once and durable, and of no other", async () => {
+    const state = folder()
+    let done = () => {}
+    const waiting: Holdfast.SkillGiven = {
+      ...beat,
+      name: "waiting",
+      work: promiseWork(
+        () =>
+          new Promise((resolve) => {
+            done = resolve
+          })
+      )
+    }
+    await live(
+      Effect.gen(function* () {
+        yield* serving(state, { skills: [waiting] })
+        const run = String(yield* ask(state, { id: 1, do: "trigger", skill: "waiting" }))
+        const recorded = (type: string) => journalIn(state).filter((event) => event.type === type).length
+        yield* until(() => recorded("attempt.started") === 1, "the attempt")
+        const step = { run, attempt: 1, step: "send", by: "me" }
+        const begin = { id: 2, do: "step.begin", ...step } as const
+        const finish = { id: 3, do: "step.finish", ...step, result: { exit: 0 } } as const
+
+        for (const other of [{ attempt: 2 }, { attempt: 0 }, { run: "waiting@20261122T060000Z" }])
+          assert.deepInclude({ ...(yield* Effect.flip(ask(state, { ...begin, ...other }))) }, { code: "STEP_NOT_EXECUTING" })
+        assert.deepInclude({ ...(yield* Effect.flip(ask(state, finish))) }, { code: "STEP_NOT_BEGUN" })
+        assert.strictEqual(recorded("step.started"), 0)
+
+        assert.deepStrictEqual(yield* ask(state, begin), { _tag: "Execute", key: `${run}/send` })
+        assert.strictEqual(recorded("step.started"), 1)
+        assert.deepStrictEqual(yield* ask(state, begin), { _tag: "Execute", key: `${run}/send` })
+        assert.deepInclude({ ...(yield* Effect.flip(ask(state, { ...begin, by: "you" }))) }, { code: "STEP_DUPLICATE" })
+        yield* ask(state, finish)
+        assert.strictEqual(recorded("step.finished"), 1)
+        yield* ask(state, finish)
+        assert.deepStrictEqual([recorded("step.started"), recorded("step.finished")], [1, 1])
+
+        done()
+        yield* until(() => recorded("run.settled") === 1, "the end of the run")
+        assert.deepInclude({ ...(yield* Effect.flip(ask(state, { ...begin, step: "late" }))) }, { code: "STEP_NOT_EXECUTING" })
+      })
+    )
+  })
+
   it("releases a runtime that was started to look around, and drains it to its end", async () => {
     const state = folder()
     await live(
