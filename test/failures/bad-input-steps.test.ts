@@ -18,18 +18,27 @@ const run = facts("").run
 /** The body of a skill, as text: the same for both kinds. */
 type Body = string
 
-const asFunction = (body: Body) => (directory: string) =>
-  Effect.gen(function* () {
-    const { default: work } = yield* Effect.promise(() => import(written(directory, body)) as Promise<{ readonly default: SkillFunction }>)
-    return yield* withSteps(run, 1, (steps) => promiseWork(work)(facts(directory), steps))
-  })
+/** A skill with this body, as one attempt of it in a folder. */
+type Made = (body: Body, attempt?: number) => (directory: string) => Effect.Effect<AttemptEnd, unknown, StateStore | Process | Disk>
 
-const asModule = (body: Body) => (directory: string) =>
-  Effect.gen(function* () {
-    const file = written(directory, body)
-    const skill = definition({ _tag: "Module", file, folder: directory })
-    return yield* withSteps(run, 1, (steps) => performModule(skill, facts(directory), steps, () => Effect.void))
-  })
+const asFunction: Made =
+  (body, attempt = 1) =>
+  (directory) =>
+    Effect.gen(function* () {
+      const { default: work } = yield* Effect.promise(
+        () => import(written(directory, body)) as Promise<{ readonly default: SkillFunction }>
+      )
+      return yield* withSteps(run, attempt, (steps) => promiseWork(work)(facts(directory), steps))
+    })
+
+const asModule: Made =
+  (body, attempt = 1) =>
+  (directory) =>
+    Effect.gen(function* () {
+      const file = written(directory, body)
+      const skill = definition({ _tag: "Module", file, folder: directory })
+      return yield* withSteps(run, attempt, (steps) => performModule(skill, facts(directory), steps, () => Effect.void))
+    })
 
 const written = (directory: string, body: Body): string => program(directory, "skill.mjs", `export default async (ctx) => { ${body} }\n`)
 
@@ -37,7 +46,7 @@ const claim = StateStore.use((store) =>
   store.append({ type: "run.claimed", run, skill: "probe", slot: facts("").slotAtMs, fence: 1, digest: "0", missed: 0 })
 )
 
-const end = (attempt: (directory: string) => Effect.Effect<AttemptEnd, unknown, StateStore | Process | Disk>): Promise<AttemptEnd> =>
+const end = (attempt: ReturnType<Made>): Promise<AttemptEnd> =>
   Effect.runPromise(
     Effect.andThen(claim, attempt(folder())).pipe(
       Effect.provide([memoryStore(memory()), Process.layer]),
@@ -47,7 +56,7 @@ const end = (attempt: (directory: string) => Effect.Effect<AttemptEnd, unknown, 
 
 const twice = `await ctx.step("send", () => 1); await ctx.step("send", () => 2)`
 
-describe.each([
+describe.each<[string, Made]>([
   ["a function", asFunction],
   ["a module", asModule]
 ])("%s", (_, made) => {
@@ -68,6 +77,19 @@ describe.each([
     const ended = await end(made(body))
     assert.deepInclude(ended, { _tag: "Failed", code: "STEP_INVALID", retryable: false })
     assert.strictEqual(ended._tag === "Failed" ? ended.reason.slice(0, reason.length) : "", reason)
+  })
+
+  it.each<[what: string, body: Body, reason: string]>([
+    ["asks for none of it", "", "attempt 2 ended without send, which earlier attempts finished"],
+    [
+      "has another name for it",
+      `await ctx.step("post", () => 1)`,
+      "attempt 2 began post, which is not on record, and not send, which earlier attempts finished"
+    ]
+  ])("that has a finished step on record and %s is parked, not failed", async (_, body, reason) => {
+    const sent = StateStore.use((store) => store.append({ type: "step.finished", run, attempt: 1, step: "send", result: 1 }))
+    const ended = await end((directory) => Effect.andThen(sent, made(body, 2)(directory)))
+    assert.deepStrictEqual(ended, { _tag: "Mismatched", reason: `STEP_HISTORY_MISMATCH: ${reason}` })
   })
 
   it("may try a step again whose work threw, under the same key", async () => {
