@@ -1,6 +1,6 @@
 /** A copy of a state directory that a runtime may be writing to: what is truth, and what runs left behind. */
 import * as Effect from "effect/Effect"
-import { basename, join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { type DiskError, shown, StateUnusable } from "../domain/Errors.ts"
 import { Disk } from "./Disk.ts"
 import { type Verified, verify } from "./Verify.ts"
@@ -23,6 +23,7 @@ export const backup = Effect.fnUntraced(function* (
   if (there.length > 0) return yield* taken(to, there[0]!)
   const copying = Effect.forEach(kept, (name) => copy(join(directory, name), join(to, name), onRead), { discard: true }).pipe(
     Effect.andThen(disk.syncDir(to)),
+    Effect.andThen(Effect.ignore(disk.syncDir(dirname(to)))), // A parent we may not open is not ours to make durable.
     Effect.tapError(() => Effect.forEach(kept, (name) => Effect.ignore(disk.removeTree(join(to, name))), { discard: true }))
   )
   yield* disk.makeDir(to)
