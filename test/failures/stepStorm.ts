@@ -50,16 +50,21 @@ export const stepStorm = async ({ kills, seed }: StepStorm): Promise<StepStormRe
       runtime.once("exit", () => done())
       runtime.kill("SIGKILL")
     })
-  const events = () => journalIn(state)
+  const events = () => (existsSync(join(state, "journal")) ? journalIn(state) : [])
+  const attempts = () => events().filter(({ type }) => type === "attempt.started").length
   const isSettled = (run: string) => events().some((event) => event.type === "run.settled" && event.run === run)
 
   try {
     let runs = 0
     for (let kill = 0; kill < kills; runs++) {
+      let before = attempts()
       const run = await until("a trigger", () => trigger(state, `r${runs}`))
       for (const ofRun = Math.min(kills, kill + killsOfRun); kill < ofRun && !isSettled(run); kill++) {
+        // Most kills meet an attempt, at any instant of it; the others whatever a start is just doing.
+        if (random() < 0.8) await until("an attempt", () => attempts() > before || isSettled(run) || undefined)
         await pause(random() * killWithinMs)
         await killed()
+        before = attempts()
         runtime = start()
       }
       await until(`the end of ${run}`, () => isSettled(run) || undefined)
