@@ -5,6 +5,7 @@ const journal = "test/layers/Journal.test.ts"
 const store = "test/layers/StateStore.test.ts"
 const compaction = "test/layers/Compaction.test.ts"
 const reserve = "test/layers/Reserve.test.ts"
+const repair = "test/layers/Repair.test.ts"
 const migration = "test/layers/Migration.test.ts"
 
 const one = (name: string, file: string, find: string, put: string, ...tests: ReadonlyArray<string>): Mutant => ({
@@ -98,7 +99,7 @@ export const journalMutants: ReadonlyArray<Mutant> = [
   one(
     "damage that was durable is cut",
     "src/domain/JournalReading.ts",
-    "if (claim >= seq) return corrupt(file, at, damaged)",
+    "if (claim >= durable) return corrupt(file, at, damaged)",
     "if (claim < 0) return corrupt(file, at, damaged)",
     journal,
     store
@@ -141,5 +142,28 @@ export const journalMutants: ReadonlyArray<Mutant> = [
     "slotAtMs === undefined || open(run) ? []",
     "slotAtMs === undefined ? []",
     compaction
+  ),
+  one("a repair cuts before the copy is durable", "src/layers/Recovery.ts", "    yield* copy.datasync\n", "", repair),
+  one(
+    "a repair cuts without keeping",
+    "src/layers/Recovery.ts",
+    "yield* copy.append(bytes.subarray(offset))",
+    "yield* Effect.void",
+    repair
+  ),
+  one(
+    "a repair cuts the whole of a damaged segment",
+    "src/layers/Repair.ts",
+    "Effect.sync(() => (end = { number: segment.number, offset: reading.wholeAt }))",
+    "Effect.void",
+    repair
+  ),
+  one("a repair leaves the segments behind the damage", "src/layers/Repair.ts", "number >= end.number", "number === end.number", repair),
+  one(
+    "a repair believes a checkpoint less than damaged history",
+    "src/layers/Repair.ts",
+    "...(fromFirst.cuts.length === 0 ? [fromFirst] : [])",
+    "fromFirst",
+    repair
   )
 ]

@@ -20,6 +20,7 @@ export const commands: ReadonlyArray<Listed> = [
   { name: "release", summary: "open a runtime that was started with --hold", load: () => import("./release.ts") },
   { name: "skills check", summary: "read skill files and say what is wrong with them", load: () => import("./skillsCheck.ts") },
   { name: "state verify", summary: "read all of a state directory and say whether it is whole", load: () => import("./stateVerify.ts") },
+  { name: "state repair", summary: "make a damaged directory one that starts, at a stated loss", load: () => import("./stateRepair.ts") },
   { name: "state backup", summary: "copy a state directory, at any time", load: () => import("./stateBackup.ts") },
   { name: "state export", summary: "every event of the journal as JSON lines", load: () => import("./stateExport.ts") },
   { name: "gateway", summary: "the embedded gateway alone, to try things on", load: () => import("./gateway.ts") },

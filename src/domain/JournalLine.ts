@@ -108,6 +108,12 @@ export const claimIn = (bytes: Buffer, from: number, to: number, own: boolean): 
   return claim
 }
 
+/** What a line holds, on the word of its shape alone. */
+export const jsonIn = (line: string): string | undefined => {
+  const head = headShape.exec(line)
+  return head === null ? undefined : line.slice(head[0].length)
+}
+
 /** A header's JSON, whatever format it is of, or nothing when it is not one of ours. */
 export const parseHeader = (json: string): SegmentHeader | undefined => Option.getOrUndefined(decodeHeader(headerUpcast(json)))
 

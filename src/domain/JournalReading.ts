@@ -17,6 +17,7 @@ import {
   decodeLine,
   format,
   hex,
+  jsonIn,
   type Line,
   parseHeader,
   type SegmentHeader
@@ -64,7 +65,9 @@ export class JournalReading {
   /** The last record that a later one says is durable, and where it ends in the segment read last. */
   proven: Place
   provenAt = 0
-  /** The records after it, as JSON. */
+  /** Where the last append that is complete ends, in the segment read last. */
+  wholeAt = 0
+  /** The records after `proven`, as JSON. */
   unproven: Array<string> = []
   unknown = 0
   epoch = 0
@@ -79,7 +82,7 @@ export class JournalReading {
     this.chapters = [...(base?.chapters ?? [])]
     this.last = base?.place ?? { seq: 0, crc: 0 }
     this.proven = this.last
-    this.#atMs = this.chapters.at(-1)?.atMs ?? 0
+    this.#atMs = this.provenAtMs = this.chapters.at(-1)?.atMs ?? 0
   }
 
   /**
@@ -90,14 +93,14 @@ export class JournalReading {
     const { bytes, file } = segment
     if (limit === this.last.seq) return undefined // Nothing of it counts, so nothing in it can be damaged.
     let chain = 0
-    let whole = 0 // The end of the last append that is complete.
+    this.wholeAt = 0
     let seq = this.last.seq
     let appended: Array<Line> = []
     let sincePause = 0
     for (let at = 0; at < bytes.length && (at === 0 || limit === undefined || seq < limit);) {
       const line = lineAt(bytes, at, chain, at === 0 ? undefined : seq + 1)
       if (line._tag === "Damaged") {
-        return limit === undefined ? this.tear(segment, whole, at, line, seq + 1) : corrupt(file, at, line)
+        return limit === undefined ? this.tear(segment, this.wholeAt, at, line, seq + 1) : corrupt(file, at, line)
       }
       if (at === 0) {
         const refusal = this.#begin(segment, line)
@@ -110,15 +113,16 @@ export class JournalReading {
       at += lengthOf(bytes, at)
       if (line.more > 0) continue
       for (const record of appended) {
-        const refusal = this.#record(file, record, whole)
+        const refusal = this.#record(file, record)
         if (refusal !== undefined) return refusal
       }
       appended = []
-      whole = at
+      this.wholeAt = at
       if (++sincePause % pauseEvery === 0) yield
     }
     this.chapters.push({ segment: segment.number, settled: this.ledger.settled, atMs: this.#atMs })
-    if (limit === undefined) return whole === bytes.length ? undefined : this.tear(segment, whole, whole, partAppend, seq + 1)
+    const { wholeAt } = this
+    if (limit === undefined) return wholeAt === bytes.length ? undefined : this.tear(segment, wholeAt, wholeAt, partAppend, seq + 1)
     return this.last.seq === limit ? undefined : rolledBack(file, `records through ${limit}`, `records through ${this.last.seq}`)
   }
 
@@ -158,10 +162,10 @@ export class JournalReading {
     return undefined
   }
 
-  #record(file: string, line: Line, startAt: number): StateUnusable | undefined {
+  #record(file: string, line: Line): StateUnusable | undefined {
     if (line.proven > (this.#format === 1 ? this.proven.seq : this.provenAt)) {
       this.proven = this.last // A batch begins where everything before it has become durable.
-      this.provenAt = startAt
+      this.provenAt = this.wholeAt
       this.provenAtMs = this.#atMs
       this.unproven = []
     }
@@ -190,6 +194,15 @@ export const recordsOf = function* (bytes: Buffer, limit = Number.POSITIVE_INFIN
     if (line.more > 0) continue
     yield* appended
     appended = []
+  }
+}
+
+/** The events of lines that look whole in themselves, whatever is before or between them: what damaged bytes still tell. */
+export const eventsAmong = function* (bytes: Buffer): Generator<JournalEvent> {
+  for (let at = 0; at < bytes.length; at += lengthOf(bytes, at)) {
+    const json = jsonIn(bytes.toString("utf8", at, at + lengthOf(bytes, at)))
+    const event = json === undefined ? "unknown" : decodeEvent(json)
+    if (event !== "unknown" && event._tag === "Event") yield event.event
   }
 }
 
@@ -249,7 +262,8 @@ const partAppend: DamagedLine = { _tag: "Damaged", check: "end", expected: "the 
 const refused = (code: string, where: string, want: string, got: string, fix: string): StateUnusable =>
   new StateUnusable({ code, where, want: shown(want), got: shown(got), fix })
 
-const lost = "acknowledged records are damaged: restore a backup; nothing was changed"
+/** What to do where acknowledged records are damaged. */
+export const lost = "restore a backup, or see what `holdfast state repair` would keep; nothing was changed"
 
 const corrupt = (file: string, at: number, { check, expected, got }: DamagedLine): StateUnusable =>
   refused(at === 0 ? "JOURNAL_HEADER" : check === "length" ? "JOURNAL_LENGTH" : "JOURNAL_CORRUPT", `${file}:${at}`, expected, got, lost)

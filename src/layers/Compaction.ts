@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import { join } from "node:path"
 import { writeCheckpoint } from "../domain/Checkpoint.ts"
 import { type DiskError, shown, StateUnusable } from "../domain/Errors.ts"
-import { type Chapter, headerOf, JournalReading } from "../domain/JournalReading.ts"
+import { type Chapter, headerOf, JournalReading, lost } from "../domain/JournalReading.ts"
 import type { Ledger } from "../domain/Ledger.ts"
 import { parseRunId } from "../domain/Run.ts"
 import { Disk } from "./Disk.ts"
@@ -146,5 +146,5 @@ const unsealed = (file: string) =>
     where: file,
     got: shown("other bytes"),
     want: "the digest that the next segment has of it",
-    fix: "acknowledged records are damaged: restore a backup"
+    fix: lost
   })

@@ -10,7 +10,7 @@ import { join } from "node:path"
 import { type Checkpoint, readCheckpoint } from "../domain/Checkpoint.ts"
 import { type DiskError, shown, StateUnusable } from "../domain/Errors.ts"
 import { type DamagedLine, declaredFormat, format, type Seal } from "../domain/JournalLine.ts"
-import { birthDamage, type Damage, headerOf, JournalReading, type Place, type Segment } from "../domain/JournalReading.ts"
+import { birthDamage, type Damage, headerOf, JournalReading, lost, type Place, type Segment } from "../domain/JournalReading.ts"
 import type { Ledger } from "../domain/Ledger.ts"
 import { Disk } from "./Disk.ts"
 
@@ -52,15 +52,7 @@ export const survey = Effect.fnUntraced(function* (directory: string): Effect.fn
   let last: Segment | undefined
   yield* eachSegment(directory, numbers, (segment, next) => {
     last = segment
-    return through(reading.take(segment, next._tag === "Segment" ? next.after : undefined)).pipe(
-      Effect.andThen(
-        Effect.forEach(
-          next._tag === "End" ? next.stillborn : [],
-          ({ segment, damage }) => Effect.suspend(() => reading.tear(segment, 0, 0, damage, reading.last.seq) ?? Effect.void),
-          { discard: true }
-        )
-      )
-    )
+    return readInto(reading, segment, next)
   })
   const { ledger, proven, unproven, unknown, damage, provenAt } = reading
   return { ledger, proven, unproven, unknown, damage, unusable, sealed: last && sealOf(last, provenAt) }
@@ -109,6 +101,19 @@ export const eachSegment = Effect.fnUntraced(function* <R>(
   else if (stillborn[0] !== undefined) yield* visit(emptied(stillborn[0].segment), { _tag: "End", stillborn })
 })
 
+/** Takes in a segment that was visited, and notes those behind it that were never wholly born. */
+export const readInto = (reading: JournalReading, segment: Segment, next: Next): Effect.Effect<void, StateUnusable> =>
+  next._tag === "Segment"
+    ? through(reading.take(segment, next.after))
+    : Effect.andThen(
+        through(reading.take(segment, undefined)),
+        Effect.forEach(
+          next.stillborn,
+          ({ segment, damage }) => Effect.suspend(() => reading.tear(segment, 0, 0, damage, reading.last.seq) ?? Effect.void),
+          { discard: true }
+        )
+      )
+
 /** The newest checkpoint that is whole, and the names of newer ones that are not. `below` leaves out later ones. */
 export const newestCheckpoint = Effect.fnUntraced(function* (
   directory: string,
@@ -143,24 +148,46 @@ export const newestFormat = Effect.fnUntraced(function* (
   return undefined
 })
 
-/** Moves torn tails to `damaged/<segment>-<offset>-<epoch>.bin`, durable there before it is cut here, and broken checkpoints beside them. */
+/** Moves torn tails to `damaged/<segment>-<offset>-<epoch>.bin`, and broken checkpoints beside them. */
 export const mend = Effect.fnUntraced(function* (directory: string, { damage, unusable }: Recovered, epoch: number) {
+  if (damage.length + unusable.length > 0) yield* makeDamaged(directory)
+  yield* keepFiles(directory, unusable, epoch)
+  yield* keepTails(directory, damage, epoch)
+})
+
+/** `damaged/`, and its name durable. */
+export const makeDamaged = Effect.fnUntraced(function* (directory: string) {
   const disk = yield* Disk
-  const folder = join(directory, "damaged")
-  if (damage.length + unusable.length > 0) {
-    yield* disk.makeDir(folder)
-    yield* disk.syncDir(directory)
-  }
-  for (const name of unusable) yield* disk.rename(join(directory, "journal", name), join(folder, `${name}-${epoch}`))
+  yield* disk.makeDir(join(directory, "damaged"))
+  yield* disk.syncDir(directory)
+})
+
+/** Moves whole files of the journal to `damaged/<name>-<epoch>`. */
+export const keepFiles = Effect.fnUntraced(function* (directory: string, names: ReadonlyArray<string>, epoch: number) {
+  const disk = yield* Disk
+  for (const name of names) yield* disk.rename(join(directory, "journal", name), join(directory, "damaged", `${name}-${epoch}`))
+})
+
+/** Where the end of a segment, from `offset` on, is kept; its path in the state directory. */
+export const tailName = ({ file, offset }: Pick<Damage, "file" | "offset">, epoch: number): string =>
+  `damaged/${file.slice("journal/".length, -".log".length)}-${offset}-${epoch}.bin`
+
+/** Cuts segments where they are damaged: what is behind is durable in `damaged/` before it goes here. */
+export const keepTails = Effect.fnUntraced(function* (
+  directory: string,
+  damage: ReadonlyArray<Pick<Damage, "file" | "offset">>,
+  epoch: number
+) {
+  const disk = yield* Disk
   for (const { file, offset } of damage) {
     const path = join(directory, file)
-    const kept = join(folder, `${file.slice("journal/".length, -".log".length)}-${offset}-${epoch}.bin`)
+    const kept = join(directory, tailName({ file, offset }, epoch))
     const bytes = yield* disk.read(path)
     yield* Effect.ignore(disk.remove(kept)) // A part, of a start that died here with the whole still in its place.
     const copy = yield* disk.open(kept, { create: true })
     yield* copy.append(bytes.subarray(offset))
     yield* copy.datasync
-    yield* disk.syncDir(folder)
+    yield* disk.syncDir(join(directory, "damaged"))
     const torn = yield* disk.open(path, { create: false })
     yield* torn.truncate(offset)
     yield* torn.datasync
@@ -224,7 +251,7 @@ const unborn = ({ segment, damage }: Stillborn) =>
     where: `${segment.file}:0`,
     got: shown(damage.got),
     want: shown(damage.expected),
-    fix: "acknowledged records are damaged: restore a backup; nothing was changed"
+    fix: lost
   })
 
 export const gap = (number: number) =>
@@ -233,7 +260,7 @@ export const gap = (number: number) =>
     where: `journal/${segmentName(number)}`,
     got: "no such file",
     want: "every segment, one number after the other",
-    fix: "put the segment back, restore a backup; nothing was changed"
+    fix: `put the segment back; else ${lost}`
   })
 
 const tooNew = (file: string, declared: number) =>

@@ -7,10 +7,20 @@ import { join } from "node:path"
 import { hashOf } from "../domain/canonical.ts"
 import type { Checkpoint } from "../domain/Checkpoint.ts"
 import { type DiskError, shown, StateUnusable } from "../domain/Errors.ts"
-import { type Damage, headerOf, JournalReading, type Segment } from "../domain/JournalReading.ts"
+import { type Damage, headerOf, JournalReading, lost, type Segment } from "../domain/JournalReading.ts"
 import { Ledger } from "../domain/Ledger.ts"
 import { Disk } from "./Disk.ts"
-import { checkpointName, checkpointsIn, eachSegment, firstMissing, gap, newestCheckpoint, sealOf, segmentsIn, through } from "./Recovery.ts"
+import {
+  checkpointName,
+  checkpointsIn,
+  eachSegment,
+  firstMissing,
+  gap,
+  newestCheckpoint,
+  sealOf,
+  readInto,
+  segmentsIn
+} from "./Recovery.ts"
 
 export interface Verified {
   readonly segments: number
@@ -44,38 +54,44 @@ export const verify = Effect.fnUntraced(function* (
 
   let reading = new JournalReading()
   let [segments, firstSeq] = [0, 0]
-  const begin = (segment: Segment) =>
+  let known = numbers[0] === 1
+  /** Each checkpoint through this segment is compared with what was read so far, or believed where nothing says what was before. */
+  const meet = (through: number) =>
     Effect.gen(function* () {
-      const header = headerOf(segment.bytes)
-      if (segments++ === 0 && segment.number > 1 && header !== undefined) {
-        // History before it has gone. Its own word is taken for where it begins, and a checkpoint's for the state.
-        firstSeq = header.after
-        const place = { seq: header.after, crc: Number.parseInt(header.chain, 16) }
-        reading = new JournalReading({ segment: segment.number, place, epoch: 0, ledger: new Ledger(), hash: "", chapters: [] })
-      }
-      for (let next = checkpoints[0]; next !== undefined && next.segment <= segment.number; next = checkpoints[0]) {
+      for (let next = checkpoints[0]; next !== undefined && next.segment <= through; next = checkpoints[0]) {
         checkpoints.shift()
         const { place, hash } = next
-        if (reading.last.seq !== place.seq || reading.last.crc !== place.crc)
-          return yield* unlike(next.segment, "another place in the journal")
-        if (firstSeq > 0 && !known) reading = new JournalReading(next)
+        if (known || segments > 0) {
+          if (reading.last.seq !== place.seq || reading.last.crc !== place.crc)
+            return yield* unlike(next.segment, "another place in the journal")
+        } else firstSeq = place.seq
+        if (!known) reading = new JournalReading(next)
         else if (hashOf(reading.ledger) !== hash) return yield* unlike(next.segment, hash)
         known = true
       }
     })
-  let known = numbers[0] === 1
+  const begin = (segment: Segment) => {
+    const header = headerOf(segment.bytes)
+    if (segments++ === 0 && !known && header !== undefined) {
+      // History before it has gone. Its own word is taken for where it begins, and a checkpoint's for the state.
+      firstSeq = header.after
+      const place = { seq: header.after, crc: Number.parseInt(header.chain, 16) }
+      reading = new JournalReading({ segment: segment.number, place, epoch: 0, ledger: new Ledger(), hash: "", chapters: [] })
+    }
+    return meet(segment.number)
+  }
   yield* eachSegment(directory, numbers, (segment, next) =>
     Effect.gen(function* () {
       yield* begin(segment)
       onRead(segment.bytes.length)
-      yield* through(reading.take(segment, next._tag === "Segment" ? next.after : undefined))
-      if (next._tag === "End") {
-        for (const { segment: born, damage } of next.stillborn) yield* reading.tear(born, 0, 0, damage, reading.last.seq) ?? Effect.void
-      } else if (next.sealed?.segment === segment.number && sealOf(segment, next.sealed.bytes).sha256 !== next.sealed.sha256) {
-        return yield* unsealed(segment.file, next.sealed.sha256, sealOf(segment, next.sealed.bytes).sha256)
-      }
+      const before = reading.last.seq
+      yield* readInto(reading, segment, next)
+      if (next._tag === "End" || next.after === before || next.sealed?.segment !== segment.number) return
+      const { sha256 } = sealOf(segment, next.sealed.bytes)
+      if (sha256 !== next.sealed.sha256) return yield* unsealed(segment.file, next.sealed.sha256, sha256)
     })
   )
+  yield* meet(Number.POSITIVE_INFINITY)
   if (!known && segments > 0) return yield* gap(1)
   return {
     segments,
@@ -93,7 +109,7 @@ const unlike = (segment: number, got: string) =>
     where: `journal/${checkpointName(segment)}`,
     got: shown(got),
     want: "what the segments before it add up to",
-    fix: "remove it while every segment from the first on is there; else restore a backup"
+    fix: lost
   })
 
 const unsealed = (file: string, want: string, got: string) =>
@@ -102,5 +118,5 @@ const unsealed = (file: string, want: string, got: string) =>
     where: file,
     got,
     want: `SHA-256 ${want}`,
-    fix: "acknowledged records are damaged: restore a backup"
+    fix: lost
   })

@@ -1,6 +1,9 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it } from "vitest"
+import { Effect } from "effect"
+import { Disk } from "../../src/layers/Disk.ts"
+import { hold } from "../../src/layers/Lock.ts"
 import { makeWorld } from "./holdfast.ts"
 
 const fixture = join(import.meta.dirname, "../fixtures/state/format-1/events/journal")
@@ -48,4 +51,43 @@ it("state verify leaves with 74 where what was acknowledged is damaged, and says
   const verified = await world.run("state", "verify", "--state", world.state)
   expect(verified.code).toBe(74)
   expect(verified.stderr).toMatch(/JOURNAL_CORRUPT at journal\/0000000001\.log:\d+/)
+})
+
+it("state repair says what it would cost and does it only when told to, and not beside a runtime", async () => {
+  const world = makeWorld()
+  const journal = join(world.state, "journal")
+  cpSync(fixture, journal, { recursive: true })
+  const whole = await world.run("state", "repair", "--state", world.state)
+  expect([whole.code, whole.stdout]).toEqual([0, "whole: there is nothing to repair\n"])
+
+  const bytes = readFileSync(join(journal, "0000000001.log"))
+  bytes[bytes.indexOf('"attempt.started"') + 2]! ^= 1
+  writeFileSync(join(journal, "0000000001.log"), bytes)
+  const looked = await world.run("state", "repair", "--state", world.state)
+  expect(looked.code).toBe(74)
+  expect(looked.stdout).toMatch(/JOURNAL_CORRUPT at journal\/0000000001\.log:\d+\n {2}got .*, want /)
+  expect(looked.stdout).toMatch(/lost: \d+ bytes of 3 segments, with \d+ records that can still be read, from 20\S+ to 20\S+\n/)
+  expect(looked.stdout).toMatch(/runs that had ended and may run again: \S+@20\S+/)
+  expect(looked.stdout).toContain("nothing was changed")
+  expect(readFileSync(join(journal, "0000000001.log"))).toEqual(bytes)
+
+  const beside = await Effect.runPromise(
+    hold(world.state).pipe(
+      Effect.andThen(Effect.promise(() => world.run("state", "repair", "--accept-loss", "--state", world.state))),
+      Effect.scoped,
+      Effect.provide(Disk.layerNode)
+    )
+  )
+  expect([beside.code, beside.stderr]).toEqual([69, expect.stringContaining("LOCK_HELD")])
+
+  const done = await world.run("state", "repair", "--accept-loss", "--state", world.state, "--json")
+  expect(done.code).toBe(0)
+  const { kept, report } = JSON.parse(done.stdout) as { readonly kept: { readonly hash: string }; readonly report: string }
+  expect(JSON.parse(readFileSync(join(world.state, report), "utf8"))).toMatchObject({
+    format: 1,
+    damage: { code: "JOURNAL_CORRUPT" },
+    kept
+  })
+  const verified = await world.run("state", "verify", "--state", world.state, "--json")
+  expect([verified.code, JSON.parse(verified.stdout)]).toEqual([0, expect.objectContaining({ hash: kept.hash })])
 })

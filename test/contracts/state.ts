@@ -5,7 +5,7 @@ import * as fc from "fast-check"
 import type { JournalEvent } from "../../src/domain/JournalEvent.ts"
 import { fold, type Ledger } from "../../src/domain/Ledger.ts"
 import { Disk } from "../../src/layers/Disk.ts"
-import { type NewEvent, readState, StateStore } from "../../src/layers/StateStore.ts"
+import { type NewEvent, readState, type StateOptions, StateStore } from "../../src/layers/StateStore.ts"
 
 /** A ledger as text, to compare two of them. */
 export const picture = (ledger: Ledger): string =>
@@ -17,9 +17,13 @@ export const adopted = (skill: string) =>
   ({ type: "skill.adopted", atMs: 1, skill, digest: "d", schedule: null, from: 0 }) satisfies NewEvent
 
 /** One start on the directory: the work, then an orderly end. */
-export const session = <A, E, R>(directory: string, work: (store: StateStore["Service"]) => Effect.Effect<A, E, R>) =>
+export const session = <A, E, R>(
+  directory: string,
+  work: (store: StateStore["Service"]) => Effect.Effect<A, E, R>,
+  options?: StateOptions
+) =>
   Effect.scoped(
-    Effect.flatMap(Layer.build(StateStore.layer(directory)), (built) => Effect.provide(Effect.flatMap(StateStore, work), built))
+    Effect.flatMap(Layer.build(StateStore.layer(directory, options)), (built) => Effect.provide(Effect.flatMap(StateStore, work), built))
   )
 
 /** Every file below `journal/` and `damaged/`, by its path from the directory. */

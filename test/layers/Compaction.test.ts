@@ -1,15 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect } from "effect"
 import * as fc from "fast-check"
 import { hashOf, LedgerReader, linesOf } from "../../src/domain/canonical.ts"
 import { DiskError } from "../../src/domain/Errors.ts"
 import { Disk } from "../../src/layers/Disk.ts"
-import { type NewEvent, readState, StateStore, type StateOptions } from "../../src/layers/StateStore.ts"
+import { type NewEvent, readState, type StateOptions, type StateStore } from "../../src/layers/StateStore.ts"
+import { session } from "../contracts/state.ts"
 
 const opened = <A, E, R>(options: StateOptions, work: (store: StateStore["Service"]) => Effect.Effect<A, E, R>) =>
-  Effect.scoped(
-    Effect.flatMap(Layer.build(StateStore.layer("/state", options)), (built) => Effect.provide(Effect.flatMap(StateStore, work), built))
-  )
+  session("/state", work, options)
 
 /** A life of one run: every kind of thing that a ledger remembers of it. */
 const life = (n: number): ReadonlyArray<NewEvent> => {

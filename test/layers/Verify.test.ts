@@ -1,18 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer } from "effect"
+import { Effect, Fiber } from "effect"
 import { hashOf } from "../../src/domain/canonical.ts"
 import { backup } from "../../src/layers/Backup.ts"
 import { Disk } from "../../src/layers/Disk.ts"
-import { readState, StateStore, type StateOptions } from "../../src/layers/StateStore.ts"
+import { readState, type StateOptions, type StateStore } from "../../src/layers/StateStore.ts"
 import { verify } from "../../src/layers/Verify.ts"
 import { adopted, paused, session } from "../contracts/state.ts"
 
 const opened = <A, E, R>(options: StateOptions, work: (store: StateStore["Service"]) => Effect.Effect<A, E, R>) =>
-  Effect.scoped(
-    Effect.flatMap(Layer.build(StateStore.layer("/state", { reserveBytes: 64, segmentBytes: 700, ...options })), (built) =>
-      Effect.provide(Effect.flatMap(StateStore, work), built)
-    )
-  )
+  session("/state", work, { reserveBytes: 64, segmentBytes: 700, ...options })
 const fill = (store: StateStore["Service"], from: number, to: number) =>
   Effect.forEach(
     Array.from({ length: to - from }, (_, i) => `s${from + i}`),
