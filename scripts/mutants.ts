@@ -92,8 +92,8 @@ const mutants: ReadonlyArray<Mutant> = [
     edits: [
       {
         file: "src/layers/Run.ts",
-        find: `        yield* store.append({\n          ...settled,`,
-        put: `        yield* store.view(\`skills/status/\${definition.name}.txt\`, "status=success,timestamp=now\\n")\n        yield* store.append({\n          ...settled,`
+        find: `  yield* store.append({\n    ...settled,`,
+        put: `  yield* store.view(\`skills/status/\${definition.name}.txt\`, "status=success,timestamp=now\\n")\n  yield* store.append({\n    ...settled,`
       }
     ],
     tests: ["test/layers/Skill.test.ts", "test/layers/Run.test.ts"]

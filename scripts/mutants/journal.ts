@@ -5,6 +5,8 @@ const journal = "test/layers/Journal.test.ts"
 const store = "test/layers/StateStore.test.ts"
 const compaction = "test/layers/Compaction.test.ts"
 const reserve = "test/layers/Reserve.test.ts"
+const fuzz = "test/failures/journal-fuzz.test.ts"
+const badInput = "test/failures/bad-input-state.test.ts"
 const repair = "test/layers/Repair.test.ts"
 const migration = "test/layers/Migration.test.ts"
 
@@ -102,7 +104,8 @@ export const journalMutants: ReadonlyArray<Mutant> = [
     "if (claim >= durable) return corrupt(file, at, damaged)",
     "if (claim < 0) return corrupt(file, at, damaged)",
     journal,
-    store
+    store,
+    fuzz
   ),
   one(
     "a segment of another journal is read",
@@ -165,5 +168,42 @@ export const journalMutants: ReadonlyArray<Mutant> = [
     "...(fromFirst.cuts.length === 0 ? [fromFirst] : [])",
     "fromFirst",
     repair
+  ),
+  one(
+    "an object without a type passes for a later version's record",
+    "src/domain/JournalReading.ts",
+    'return typeof type === "string" ? "unknown" : { _tag: "Invalid", why: json }',
+    'return "unknown"',
+    badInput
+  ),
+  one(
+    "the length of a line is not looked at",
+    "src/domain/JournalLine.ts",
+    "if (length !== String(to - jsonAt))",
+    "if (length.length === 0)",
+    badInput,
+    fuzz
+  ),
+  one(
+    "the chain is not looked at",
+    "src/domain/JournalLine.ts",
+    "crc32(bytes.subarray(coveredAt, to), previous)",
+    "crc32(bytes.subarray(coveredAt, to))",
+    store,
+    badInput
+  ),
+  one(
+    "claims within a damaged line are not looked for",
+    "src/domain/JournalLine.ts",
+    "claim = Math.max(claim, Number(found[1]))",
+    "if (at === 0) claim = Math.max(claim, Number(found[1]))",
+    fuzz
+  ),
+  one(
+    "a clock behind the record is not noticed",
+    "src/layers/Adoption.ts",
+    "if (nowMs >= lastAtMs - driftMs) return []",
+    "if (nowMs >= 0) return []",
+    "test/layers/Adoption.test.ts"
   )
 ]

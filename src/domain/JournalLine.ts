@@ -147,6 +147,7 @@ const headOf = (bytes: Buffer, from: number, to: number) => {
 }
 
 const headMax = 100
-const headShape = /^(\d{1,10}) ([0-9a-f]{8}) (\d{1,16}) (\d{1,16}) (\d{1,16}) (\d{1,10}) (?=\{)/
+/** A length is anything that might be meant as one: what is none fails the check of the length, not of the shape. */
+const headShape = /^(-?[\d.e+x]{1,20}) ([0-9a-f]{8}) (\d{1,16}) (\d{1,16}) (\d{1,16}) (\d{1,10}) (?=\{)/
 const headWithin = / [0-9a-f]{8} \d{1,16} \d{1,16} (\d{1,16}) \d{1,10} (?=\{)/g
 const damaged = (check: DamagedLine["check"], expected: string, got: string): DamagedLine => ({ _tag: "Damaged", check, expected, got })

@@ -73,8 +73,9 @@ export class JournalReading {
   epoch = 0
   /** The instant of the last event that was proven durable, 0 where there is none. */
   provenAtMs = 0
+  /** The instant of the last event, 0 where there is none. */
+  atMs = 0
   #format = format
-  #atMs = 0
 
   /** Begins behind a checkpoint, which becomes part of this reading, or at the beginning of all. */
   constructor(base?: Checkpoint) {
@@ -82,7 +83,7 @@ export class JournalReading {
     this.chapters = [...(base?.chapters ?? [])]
     this.last = base?.place ?? { seq: 0, crc: 0 }
     this.proven = this.last
-    this.#atMs = this.provenAtMs = this.chapters.at(-1)?.atMs ?? 0
+    this.atMs = this.provenAtMs = this.chapters.at(-1)?.atMs ?? 0
   }
 
   /**
@@ -120,7 +121,7 @@ export class JournalReading {
       this.wholeAt = at
       if (++sincePause % pauseEvery === 0) yield
     }
-    this.chapters.push({ segment: segment.number, settled: this.ledger.settled, atMs: this.#atMs })
+    this.chapters.push({ segment: segment.number, settled: this.ledger.settled, atMs: this.atMs })
     const { wholeAt } = this
     if (limit === undefined) return wholeAt === bytes.length ? undefined : this.tear(segment, wholeAt, wholeAt, partAppend, seq + 1)
     return this.last.seq === limit ? undefined : rolledBack(file, `records through ${limit}`, `records through ${this.last.seq}`)
@@ -157,7 +158,7 @@ export class JournalReading {
     this.#format = header.format
     this.proven = this.last
     this.provenAt = 0
-    this.provenAtMs = this.#atMs
+    this.provenAtMs = this.atMs
     this.unproven = []
     return undefined
   }
@@ -166,7 +167,7 @@ export class JournalReading {
     if (line.proven > (this.#format === 1 ? this.proven.seq : this.provenAt)) {
       this.proven = this.last // A batch begins where everything before it has become durable.
       this.provenAt = this.wholeAt
-      this.provenAtMs = this.#atMs
+      this.provenAtMs = this.atMs
       this.unproven = []
     }
     this.last = { seq: line.seq, crc: line.crc }
@@ -175,7 +176,7 @@ export class JournalReading {
     if (event === "unknown") this.unknown += 1
     else if (event._tag === "Invalid") return record(file, line.seq, event.why)
     else {
-      this.#atMs = event.event.atMs
+      this.atMs = event.event.atMs
       this.ledger.apply(event.event)
     }
     return undefined
@@ -236,8 +237,9 @@ export const lineAt = (bytes: Buffer, at: number, chain: number, seq: number | u
 export const decodeEvent = (json: string): DecodedEvent => {
   const parsed = Result.try((): unknown => JSON.parse(json))
   if (Result.isFailure(parsed)) return { _tag: "Invalid", why: json }
-  const decode = decoders.get((parsed.success as { readonly type?: unknown }).type)
-  if (decode === undefined) return "unknown"
+  const { type } = parsed.success as { readonly type?: unknown }
+  const decode = decoders.get(type)
+  if (decode === undefined) return typeof type === "string" ? "unknown" : { _tag: "Invalid", why: json }
   const decoded = decode(parsed.success)
   return Option.isSome(decoded) ? { _tag: "Event", event: decoded.value } : { _tag: "Invalid", why: json }
 }

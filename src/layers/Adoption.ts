@@ -10,6 +10,7 @@ import { join } from "node:path"
 import { pid } from "node:process"
 import type { StorageFailed } from "../domain/Errors.ts"
 import type { RunRecord, SkillRecord } from "../domain/Ledger.ts"
+import { iso } from "../domain/Run.ts"
 import { slotsBetween } from "../domain/Schedule.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
 import { Process } from "./Process.ts"
@@ -29,7 +30,7 @@ export const adopt = Effect.fn("Adoption.adopt")(function* ({
 }: AdoptionInput): Effect.fn.Return<void, StorageFailed, StateStore | Process> {
   const store = yield* StateStore
   const nowMs = yield* Clock.currentTimeMillis
-  yield* store.append({ type: "runtime.started", epoch: store.epoch, pid, version })
+  yield* store.append({ type: "runtime.started", epoch: store.epoch, pid, version }, ...(yield* behind(store.lastAtMs, nowMs)))
   const alive = yield* endSurvivors(store, new Set(skills.filter(({ work }) => work._tag === "Function").map(({ name }) => name)))
   const names = new Set(skills.map(({ name }) => name))
   const gone = [...store.ledger.skills.values()].filter((skill) => !skill.removed && !names.has(skill.name) && !unreadable.has(skill.name))
@@ -40,6 +41,24 @@ export const adopt = Effect.fn("Adoption.adopt")(function* ({
   ]
   if (events.length > 0) yield* store.append(...events)
 })
+
+/**
+ * A clock that was set back past what is on record, as after a flat battery: no slot that is settled fires again, the others
+ * wait until they are due. That is said here, since a clock that lies stays silent otherwise.
+ */
+const behind = Effect.fnUntraced(function* (lastAtMs: number, nowMs: number): Effect.fn.Return<ReadonlyArray<NewEvent>> {
+  if (nowMs >= lastAtMs - driftMs) return []
+  yield* Effect.logWarning("The clock is behind what is on record: slots wait until it has caught up", {
+    code: "CLOCK_BEHIND_STATE",
+    where: "the clock of this machine",
+    got: iso(nowMs),
+    want: `${iso(lastAtMs)} or later`,
+    fix: "set the clock"
+  })
+  return [{ type: "clock.jumped", byMs: nowMs - lastAtMs }]
+})
+/** What a clock that is kept right may be set back by, in milliseconds. */
+const driftMs = 2_000
 
 /** Nothing of an interrupted attempt may be alive when its run is tried again. What outlives KILL keeps its skill aside. */
 const endSurvivors = Effect.fnUntraced(function* (

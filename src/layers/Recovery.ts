@@ -28,6 +28,8 @@ export interface Recovered {
   readonly damage: ReadonlyArray<Damage>
   /** Names of checkpoints that are not whole; an older one or the segments themselves stood in for them. */
   readonly unusable: ReadonlyArray<string>
+  /** The instant of the last event, 0 where there is none. */
+  readonly atMs: number
 }
 
 /** What a journal is where there is none yet. */
@@ -38,7 +40,8 @@ export const nothing = (ledger: Ledger): Recovered => ({
   sealed: undefined,
   unknown: 0,
   damage: [],
-  unusable: []
+  unusable: [],
+  atMs: 0
 })
 
 /** Reads the journal of a state directory, from its newest checkpoint on. */
@@ -54,8 +57,8 @@ export const survey = Effect.fnUntraced(function* (directory: string): Effect.fn
     last = segment
     return readInto(reading, segment, next)
   })
-  const { ledger, proven, unproven, unknown, damage, provenAt } = reading
-  return { ledger, proven, unproven, unknown, damage, unusable, sealed: last && sealOf(last, provenAt) }
+  const { ledger, proven, unproven, unknown, damage, provenAt, atMs } = reading
+  return { ledger, proven, unproven, unknown, damage, unusable, atMs, sealed: last && sealOf(last, provenAt) }
 })
 
 /** What stands behind a segment: another one, or those that were never wholly born, or nothing. */

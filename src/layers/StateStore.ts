@@ -63,6 +63,8 @@ export class StateStore extends Context.Service<
     readonly flushed: Effect.Effect<void>
     /** Writes a checkpoint of everything but the present segment and lets old history go; done now and then unasked. */
     readonly compact: Effect.Effect<void, StateUnusable>
+    /** The instant of the last event before this start, in milliseconds since the Unix epoch; 0 where there was none. */
+    readonly lastAtMs: number
     /** Torn tails that this start found, moved to `damaged/` and cut. */
     readonly damage: ReadonlyArray<Damage>
   }
@@ -137,7 +139,7 @@ const make = Effect.fnUntraced(function* (
   return yield* Effect.gen(function* () {
     const epoch = segment.number
     const recovered = yield* survey(directory).pipe(unreadable(directory))
-    const { ledger, damage, unusable } = recovered
+    const { ledger, damage, unusable, atMs: lastAtMs } = recovered
     if (found !== undefined && found < format) yield* roomy(keepFormat(directory, found, epoch))
     yield* roomy(mend(directory, recovered, epoch))
     for (const torn of damage) yield* Effect.logWarning("The journal had a torn tail; its bytes are in damaged/", torn)
@@ -183,6 +185,7 @@ const make = Effect.fnUntraced(function* (
       directory,
       epoch,
       ledger,
+      lastAtMs,
       damage,
       append: (...given) => Effect.flatMap(Clock.currentTimeMillis, (now) => journal.append(given.map((event) => stamp(event, now)))),
       events: Stream.unwrap(

@@ -1,5 +1,5 @@
 /** What a start makes of the skills it finds: what they owe, what is over, and what is left alone. */
-import { Effect, Exit, Layer, Scope } from "effect"
+import { Effect, Exit, Layer, Logger, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { assert, describe, it } from "vitest"
 import type { JournalEvent } from "../../src/domain/JournalEvent.ts"
@@ -216,6 +216,37 @@ describe("what an earlier runtime left running", () => {
         assert.isDefined(ledger.skills.get("beat")?.quarantined)
       })
     ))
+})
+
+describe("a clock behind what is on record", () => {
+  const startBehind = (byMs: number, digest: string) =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const kept = memory()
+        yield* (yield* start(kept, [skill()], { afterMs: 60_000 })).record(claimed)
+        const { journal, settledThroughMs } = { ...kept, ...kept.ledger.skills.get("beat")! }
+        const changed = skill({ digest, schedule: { ...everyTen, everyMs: digest === "first" ? 10_000 : 5_000 } })
+        yield* start(kept, [changed], { afterMs: 60_000 - byMs })
+        assert.isAtLeast(kept.ledger.skills.get("beat")!.settledThroughMs, settledThroughMs)
+        return kept.journal.slice(journal.findLastIndex(({ type }) => type === "runtime.started"))
+      }).pipe(Effect.provide(Logger.layer([])))
+    )
+
+  for (const digest of ["first", "changed"]) {
+    it(`is on record, and takes back nothing that was settled, with the schedule ${digest}`, async () => {
+      for (const byMs of [3_000, 3_600_000, beginningMs]) {
+        const events = await startBehind(byMs, digest)
+        assert.deepInclude(events[1], { type: "clock.jumped", byMs: -byMs })
+      }
+    })
+  }
+
+  it("by no more than a clock is set right is no matter", async () => {
+    assert.notInclude(
+      (await startBehind(2_000, "first")).map(({ type }) => type),
+      "clock.jumped"
+    )
+  })
 })
 
 /** The same journal, for a start that is to leave the other one as it is. */

@@ -41,6 +41,7 @@ export const memoryStore = (kept: Memory) =>
           }),
         flushed: Effect.void,
         compact: Effect.void,
+        lastAtMs: kept.journal.at(-1)?.atMs ?? 0,
         damage: []
       })
     })
