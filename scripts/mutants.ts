@@ -10,12 +10,8 @@ import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { journalMutants } from "./mutants/journal.ts"
-
-export interface Mutant {
-  readonly name: string
-  readonly edits: ReadonlyArray<{ readonly file: string; readonly find: string; readonly put: string }>
-  readonly tests: ReadonlyArray<string>
-}
+import { lockMutants } from "./mutants/lock.ts"
+import type { Mutant } from "./mutants/mutant.ts"
 
 const supervisorInvoke = `      invoke: {
         id: "supervisor",
@@ -30,6 +26,7 @@ const histories = ["test/failures/link-history.test.ts"]
 
 const mutants: ReadonlyArray<Mutant> = [
   ...journalMutants,
+  ...lockMutants,
   {
     name: "the supervisor is invoked below a mode of the link",
     edits: [

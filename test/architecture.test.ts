@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { describe, expect, it } from "vitest"
-import { broken, unpaired } from "./architecture.ts"
+import { broken, meddling, unpaired } from "./architecture.ts"
 
 const root = resolve(import.meta.dirname, "..")
 const files = globSync(["src/**/*.ts", "skills/**/*.ts", "examples/**/*.ts"], { cwd: root }).toSorted()
@@ -13,6 +13,14 @@ describe("the house", () => {
 
   it("keeps its arrows, and takes no time or chance from the process", () => {
     expect(broken(new Map(files.map((file) => [file, readFileSync(resolve(root, file), "utf8")])))).toEqual([])
+  })
+
+  it("leaves the lock file to the lock", () => {
+    const sources = new Map(files.map((file) => [file, readFileSync(resolve(root, file), "utf8")]))
+    expect(meddling(sources)).toEqual([])
+    expect(meddling(new Map([["src/layers/Backup.ts", `// A copy.\nread("lock/lock.db")`]]))).toEqual([
+      "src/layers/Backup.ts:2: names lock.db (Lock.ts alone opens it)"
+    ])
   })
 
   it("gives each machine a layer of its name", () => {

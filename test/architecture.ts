@@ -40,9 +40,9 @@ const rooms: Readonly<Record<Room, Rules>> = {
   "domain/policies": { run: [], types: ["domain", "domain/policies"], packages: nothing, ownsNoTime: true },
   domain: {
     run: ["domain", "domain/policies"],
-    // Data and arithmetic: of Node only checksums and digests, a parser, of Effect only what does nothing by itself.
+    // Data and arithmetic: of Node only checksums, digests and the arithmetic of paths, a parser, of Effect only what does nothing by itself.
     packages:
-      /^(effect\/(Array|Brand|Cron|Data|DateTime|Duration|Equal|Function|Hash|HashMap|HashSet|Match|Number|Option|Order|Predicate|Record|Redacted|Result|Schema\w*|String|Struct|Tuple)|node:zlib|node:crypto|yaml)$/,
+      /^(effect\/(Array|Brand|Cron|Data|DateTime|Duration|Equal|Function|Hash|HashMap|HashSet|Match|Number|Option|Order|Predicate|Record|Redacted|Result|Schema\w*|String|Struct|Tuple)|node:zlib|node:crypto|node:path\/posix|yaml)$/,
     ownsNoTime: true
   },
   machines: {
@@ -87,6 +87,14 @@ export const broken = (sources: ReadonlyMap<string, string>): ReadonlyArray<stri
         : [])
     ]
   })
+
+/** Who else names the lock file: any open and close of it inside the process that holds it frees the lock. */
+export const meddling = (sources: ReadonlyMap<string, string>): ReadonlyArray<string> =>
+  [...sources].flatMap(([file, text]) =>
+    file === "src/layers/Lock.ts" || !text.includes("lock.db")
+      ? []
+      : [`${file}:${text.slice(0, text.indexOf("lock.db")).split("\n").length}: names lock.db (Lock.ts alone opens it)`]
+  )
 
 /** Each machine without its layer of the same name. */
 export const unpaired = (files: Iterable<string>): ReadonlyArray<string> => {

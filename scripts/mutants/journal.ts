@@ -1,5 +1,5 @@
 /** Broken promises of the state service. */
-import type { Mutant } from "../mutants.ts"
+import { type Mutant, one } from "./mutant.ts"
 
 const journal = "test/layers/Journal.test.ts"
 const store = "test/layers/StateStore.test.ts"
@@ -9,12 +9,6 @@ const fuzz = "test/failures/journal-fuzz.test.ts"
 const badInput = "test/failures/bad-input-state.test.ts"
 const repair = "test/layers/Repair.test.ts"
 const migration = "test/layers/Migration.test.ts"
-
-const one = (name: string, file: string, find: string, put: string, ...tests: ReadonlyArray<string>): Mutant => ({
-  name,
-  edits: [{ file, find, put }],
-  tests
-})
 
 export const journalMutants: ReadonlyArray<Mutant> = [
   one(

@@ -16,7 +16,7 @@ import type { DatabaseSync } from "node:sqlite"
 import { type DiskError, LockHeld, shown, StateUnusable } from "../domain/Errors.ts"
 import { iso } from "../domain/Run.ts"
 import { Disk } from "./Disk.ts"
-import { processIdentity } from "./platform.ts"
+import { processIdentity, processStopped } from "./platform.ts"
 import { replace } from "./Views.ts"
 
 /** Who holds a state directory: what `owner.json` says. `startTime` and `bootId` are as `processIdentity` gives them. */
@@ -40,23 +40,11 @@ export const hold = Effect.fnUntraced(function* (
   const folder = join(directory, "lock")
   const path = join(folder, "lock.db")
   yield* disk.makeDir(folder)
-  if ((yield* disk.stat(path)) === undefined) yield* Effect.ignore(disk.write(path, new Uint8Array())) // 0600, which SQLite would not.
-  yield* Effect.acquireRelease(
-    Effect.suspend((): Effect.Effect<DatabaseSync, LockHeld | StateUnusable, Disk> =>
-      Result.match(
-        Result.try(() => begin(path)),
-        {
-          onSuccess: (database) => Effect.succeed(database),
-          onFailure: (cause): Effect.Effect<never, LockHeld | StateUnusable, Disk> =>
-            busy(cause) ? Effect.flatMap(owner(directory), (known) => held(directory, known)) : unusable(path, cause)
-        }
-      )
-    ),
-    (database) =>
-      Effect.andThen(
-        Effect.ignore(disk.remove(join(directory, "owner.json"))), // Before the lock is free: later it would be the next holder's.
-        Effect.sync(() => database.close())
-      )
+  yield* Effect.acquireRelease(locked(directory, path), (database) =>
+    Effect.andThen(
+      Effect.ignore(disk.remove(join(directory, "owner.json"))), // Before the lock is free: later it would be the next holder's.
+      Effect.sync(() => database.close())
+    )
   )
   const identity = yield* processIdentity(process.pid)
   const present: Owner = {
@@ -80,6 +68,35 @@ export const owner = Effect.fnUntraced(function* (directory: string): Effect.fn.
 })
 const decodeOwner = Schema.decodeUnknownResult(Schema.fromJsonString(Owner))
 
+/**
+ * The lock, on the file that has this name now. Should somebody remove or replace it between our opening and our locking,
+ * we hold a lock that nobody else will ever meet; so the name is looked at before and after, never by opening it again.
+ */
+const locked = Effect.fnUntraced(function* (
+  directory: string,
+  path: string
+): Effect.fn.Return<DatabaseSync, LockHeld | StateUnusable | DiskError, Disk> {
+  const disk = yield* Disk
+  for (let tries = 0; tries < triesMax; tries++) {
+    const before = yield* disk.stat(path)
+    if (before === undefined) {
+      yield* Effect.ignore(disk.write(path, new Uint8Array())) // 0600, which SQLite would not.
+      continue
+    }
+    const begun = Result.try(() => begin(path))
+    if (Result.isFailure(begun)) {
+      return yield* busy(begun.failure)
+        ? Effect.flatMap(holder(directory), (known) => held(directory, known))
+        : unusable(path, begun.failure)
+    }
+    if ((yield* disk.stat(path))?.inode === before.inode) return begun.success
+    begun.success.close()
+  }
+  return yield* unusable(path, "it is replaced as often as it is locked")
+})
+/** How often a lock file may go while it is locked; a person does so once. */
+const triesMax = 100
+
 /** Loaded only here and only now: on Node 22 the module prints a warning. */
 const begin = (path: string): DatabaseSync => {
   const { DatabaseSync } = process.getBuiltinModule("node:sqlite")
@@ -93,16 +110,41 @@ const begin = (path: string): DatabaseSync => {
 /** SQLITE_BUSY, in any of its extended forms. */
 const busy = (cause: unknown): boolean => ((cause as { readonly errcode?: number }).errcode ?? 0) % 256 === 5
 
-const held = (directory: string, known: Owner | undefined) =>
-  Effect.fail(
+/** What the holder does, as far as this machine can tell: `unknown` where no process here is the one that `owner.json` names. */
+type Doing = "runs" | "stopped" | "unknown"
+
+interface Holder extends Owner {
+  readonly doing: Doing
+}
+
+const holder = Effect.fnUntraced(function* (directory: string): Effect.fn.Return<Holder | undefined, never, Disk> {
+  const known = yield* owner(directory)
+  if (known === undefined) return undefined
+  const living = yield* processIdentity(known.pid)
+  if (living?.startTime !== known.startTime || living.bootId !== known.bootId) return { ...known, doing: "unknown" }
+  return { ...known, doing: (yield* processStopped(known.pid)) ? "stopped" : "runs" }
+})
+
+const held = (directory: string, known: Holder | undefined) => {
+  const { pid, host, since, doing } = known ?? { pid: 0, host: "", since: "", doing: "unknown" as const }
+  const named = `pid ${pid} on ${shown(host)} since ${shown(since)}`
+  const asked = `lsof ${join(directory, "lock", "lock.db")}`
+  const told: Readonly<Record<Doing, readonly [got: string, way: string]>> = {
+    runs: [named, `stop it (kill ${pid})`],
+    stopped: [`${named}, which is stopped`, `let it go on (kill -CONT ${pid}) or end it (kill -9 ${pid})`],
+    unknown: [`another process${known === undefined ? "" : `; owner.json names ${named}, which is not here`}`, `end it (${asked} names it)`]
+  }
+  const [got, way] = told[doing]
+  return Effect.fail(
     new LockHeld({
       code: "LOCK_HELD",
       where: directory,
-      got: known === undefined ? "another process" : `pid ${known.pid} on ${shown(known.host)} since ${shown(known.since)}`,
+      got,
       want: "no other runtime on this directory",
-      fix: `stop it${known === undefined ? "" : ` (kill ${known.pid})`}, or choose another --state`
+      fix: `${way}, or choose another --state`
     })
   )
+}
 
 const unusable = (path: string, cause: unknown) =>
   Effect.fail(

@@ -24,6 +24,7 @@ import { Disk } from "./Disk.ts"
 import * as Journal from "./Journal.ts"
 import { hold } from "./Lock.ts"
 import { keepFormat } from "./Migration.ts"
+import { acceptable } from "./Place.ts"
 import { mend, newestFormat, survey } from "./Recovery.ts"
 import { full, reserveBytes, reserveOf } from "./Reserve.ts"
 import { fence } from "./Segment.ts"
@@ -120,6 +121,7 @@ const make = Effect.fnUntraced(function* (
   const services = yield* Effect.context<Disk>()
   const disk = yield* Disk
   yield* ours(directory)
+  if (!disk.simulated) yield* acceptable(directory)
   const found = yield* newestFormat(directory).pipe(unreadable(directory)) // Before anything is made: a newer state stays as it is.
   yield* storage(disk.makeDir(join(directory, "journal")))
   yield* storage(disk.syncDir(directory))

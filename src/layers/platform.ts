@@ -1,5 +1,5 @@
 /**
- * What differs between Linux and macOS, in one place: who a process is, and who belongs to a run.
+ * What differs between Linux and macOS, in one place: who a process is, who belongs to a run, and what is mounted where.
  *
  * A pid alone says little: it is used again, and a zombie keeps it for good where nobody reaps. Identity is pid, start
  * time and boot together, and a process that only waits to be reaped is not alive.
@@ -8,12 +8,27 @@ import * as Effect from "effect/Effect"
 import { execFile } from "node:child_process"
 import { readdirSync, readFile, readFileSync } from "node:fs"
 import type { ProcessIdentity } from "../domain/Attempt.ts"
+import { type Mount, parseMountInfo, parseMounts } from "../domain/Place.ts"
 
 /** Who the living process of this number is; nothing when there is none, when it is a zombie, or when it cannot be told. */
 export const processIdentity = (pid: number): Effect.Effect<ProcessIdentity | undefined> => {
   if (!Number.isSafeInteger(pid) || pid <= 0) return Effect.succeed(undefined)
   return process.platform === "linux" ? linux(pid) : macos(pid)
 }
+
+/** Whether a living process was stopped by a signal, and does nothing until another one. */
+export const processStopped = (pid: number): Effect.Effect<boolean> =>
+  Effect.map(
+    process.platform === "linux" ? textOf(`/proc/${pid}/stat`) : outputOf("/bin/ps", ["-o", "lstart=,state=", "-p", String(pid)]),
+    (text) => /^[Tt]/.test((process.platform === "linux" ? parseProcStat(text) : parsePs(text))?.state ?? "")
+  )
+
+/** What is mounted where, the root first; nothing where that cannot be told. */
+export const mountsOf: Effect.Effect<ReadonlyArray<Mount>> = Effect.suspend(() =>
+  process.platform === "linux"
+    ? Effect.map(textOf("/proc/self/mountinfo"), parseMountInfo)
+    : Effect.map(outputOf("/sbin/mount", []), parseMounts)
+)
 
 /** The processes of a run: those of its process groups, and those that carry its folder in their environment. */
 export interface Family {

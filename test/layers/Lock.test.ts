@@ -1,14 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Logger } from "effect"
 import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll } from "vitest"
-import { explain } from "../../src/domain/Errors.ts"
+import { explain, type LockHeld } from "../../src/domain/Errors.ts"
+import { backup } from "../../src/layers/Backup.ts"
+import { compact } from "../../src/layers/Compaction.ts"
 import { Disk } from "../../src/layers/Disk.ts"
 import { hold, owner } from "../../src/layers/Lock.ts"
 import { parseProcStat, parsePs, processIdentity } from "../../src/layers/platform.ts"
+import { plan } from "../../src/layers/Repair.ts"
+import { readState } from "../../src/layers/StateStore.ts"
+import { verify } from "../../src/layers/Verify.ts"
+import { adopted, session } from "../contracts/state.ts"
 
 const base = fs.mkdtempSync(join(tmpdir(), "holdfast-lock-"))
 afterAll(() => fs.rmSync(base, { recursive: true, force: true }))
@@ -16,6 +22,8 @@ const folder = () => fs.mkdtempSync(join(base, "t-"))
 
 const holding = <A, E, R>(directory: string, work: Effect.Effect<A, E, R>) =>
   Effect.scoped(Effect.andThen(hold(directory, "1.2.3"), work)).pipe(Effect.provide(Disk.layerNode))
+
+const refusal = (directory: string) => Effect.map(Effect.flip(holding(directory, Effect.void)), (error) => error as LockHeld)
 
 /** A holder in a process of its own; resolves once it holds. */
 const holder = (directory: string) =>
@@ -30,6 +38,43 @@ const ended = (child: ReturnType<typeof spawn>) =>
     if (child.exitCode !== null || child.signalCode !== null) resolve()
     else child.once("exit", () => resolve())
   })
+
+/** The same, ended with the scope. */
+const started = (directory: string) =>
+  Effect.acquireRelease(
+    Effect.promise(() => holder(directory)),
+    (child) => Effect.sync(() => child.kill("SIGKILL"))
+  )
+
+/** Whether another process could hold it now: it tries and leaves. */
+const tries = async (directory: string): Promise<string> => {
+  const { process, go } = await rival(directory)
+  const said = await go()
+  process.kill("SIGKILL")
+  await ended(process)
+  return said === "held" ? "free" : "held"
+}
+
+/** A process that is ready to try, and tries when told. */
+const rival = (directory: string) =>
+  new Promise<{ readonly process: ReturnType<typeof spawn>; readonly go: () => Promise<string> }>((resolve) => {
+    const process_ = spawn(process.execPath, [join(import.meta.dirname, "lockHolder.ts"), directory, "wait"], {
+      stdio: ["pipe", "pipe", "inherit"]
+    })
+    const line = () => new Promise<string>((heard) => process_.stdout.once("data", (data) => heard(String(data).trim())))
+    void line().then(() =>
+      resolve({
+        process: process_,
+        go: () => {
+          const answer = line()
+          process_.stdin.write("go\n")
+          return answer
+        }
+      })
+    )
+  })
+
+const until = (there: () => boolean) => Effect.repeat(Effect.andThen(Effect.sleep(5), Effect.sync(there)), { until: (yes) => yes })
 
 describe("the lock", () => {
   it.live("is refused while held, naming pid, since and what to do, and free after", () =>
@@ -104,6 +149,159 @@ describe("the lock", () => {
         )
       }).pipe(Effect.scoped),
     30_000
+  )
+
+  it.live("says that its holder is stopped, and how it goes on", () =>
+    Effect.gen(function* () {
+      const directory = folder()
+      const child = yield* started(directory)
+      child.kill("SIGSTOP")
+      yield* until(() => parseProcStat(fs.readFileSync(`/proc/${child.pid}/stat`, "utf8"))?.state === "T")
+      const { got, fix } = yield* refusal(directory)
+      assert.include(got, `pid ${child.pid} on`)
+      assert.include(got, "which is stopped")
+      assert.include(fix, `kill -CONT ${child.pid}`)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("believes no word about its holder that this machine does not bear out", () =>
+    Effect.gen(function* () {
+      const directory = folder()
+      yield* holding(
+        directory,
+        Effect.gen(function* () {
+          const path = join(directory, "owner.json")
+          const mine = fs.readFileSync(path, "utf8")
+          const ours = JSON.parse(mine) as Record<string, unknown>
+          for (const [text, says] of [
+            ["", "another process"],
+            ["{", "another process"],
+            ["[]", "another process"],
+            [JSON.stringify({ ...ours, pid: "1" }), "another process"],
+            [JSON.stringify({ ...ours, startTime: "1" }), `another process; owner.json names pid ${process.pid}`],
+            [JSON.stringify({ ...ours, bootId: "b" }), `another process; owner.json names pid ${process.pid}`],
+            [JSON.stringify({ ...ours, pid: 2 ** 30 }), `another process; owner.json names pid ${2 ** 30}`],
+            [mine, `pid ${process.pid} on`]
+          ] as const) {
+            fs.writeFileSync(path, text)
+            const { got, fix } = yield* refusal(directory)
+            assert.isTrue(got.startsWith(says), `${text}: ${got}`)
+            assert.strictEqual(/kill \d/.test(fix), text === mine, "nobody is to be killed on that word")
+          }
+          fs.rmSync(path)
+          assert.include((yield* refusal(directory)).got, "another process")
+        })
+      )
+    })
+  )
+
+  it.live("is freed in its holder by any other open and close of its file", () =>
+    Effect.gen(function* () {
+      // Why nothing but the lock may open that file: this is the system's rule, shown so that nobody has to believe it.
+      const directory = folder()
+      yield* holding(
+        directory,
+        Effect.gen(function* () {
+          assert.strictEqual(yield* Effect.promise(() => tries(directory)), "held")
+          fs.closeSync(fs.openSync(join(directory, "lock", "lock.db"), "r"))
+          assert.strictEqual(yield* Effect.promise(() => tries(directory)), "free")
+        })
+      )
+    })
+  )
+
+  it.live("stays with its holder while that backs up, verifies, reads and would repair its own directory", () =>
+    Effect.gen(function* () {
+      const directory = folder()
+      yield* session(directory, (store) =>
+        Effect.gen(function* () {
+          yield* store.append(adopted("a"))
+          yield* store.compact
+          for (const look of [
+            readState(directory),
+            verify(directory),
+            plan(directory),
+            backup(directory, join(folder(), "copy")),
+            compact(directory, store.epoch, store.ledger),
+            Effect.flip(holding(directory, Effect.void))
+          ]) {
+            yield* Effect.asVoid(look as Effect.Effect<unknown, never, Disk>)
+            assert.strictEqual(yield* Effect.promise(() => tries(directory)), "held")
+          }
+        })
+      )
+    }).pipe(Effect.provide(Disk.layerNode), Effect.provide(Logger.layer([])))
+  )
+
+  it.live("is taken over by one of eight at once, as soon as its holder was killed", () =>
+    Effect.gen(function* () {
+      const directory = folder()
+      const child = yield* started(directory)
+      const rivals = yield* Effect.promise(() => Promise.all(Array.from({ length: 8 }, () => rival(directory))))
+      yield* Effect.addFinalizer(() => Effect.sync(() => rivals.forEach(({ process }) => process.kill("SIGKILL"))))
+      child.kill("SIGKILL")
+      yield* Effect.promise(() => ended(child))
+      const said = yield* Effect.promise(() => Promise.all(rivals.map(({ go }) => go())))
+      assert.deepStrictEqual(said.toSorted(), ["held", ...Array.from({ length: 7 }, () => "LOCK_HELD")].toSorted())
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("is there for the next start within 100 ms of a kill", () =>
+    Effect.gen(function* () {
+      const took: Array<number> = []
+      for (let n = 0; n < 5; n++) {
+        const directory = folder()
+        const child = yield* started(directory)
+        child.kill("SIGKILL")
+        yield* Effect.promise(() => ended(child))
+        const beganAt = performance.now()
+        yield* holding(
+          directory,
+          Effect.sync(() => took.push(performance.now() - beganAt))
+        )
+      }
+      assert.isBelow(took.toSorted((a, b) => a - b)[2]!, 100)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("is not taken on a file that somebody else removed while it was being locked", () =>
+    Effect.gen(function* () {
+      const directory = folder()
+      const path = join(directory, "lock", "lock.db")
+      const child = yield* started(directory)
+      fs.rmSync(path)
+      // The first look still sees the removed file, as a process would that was slower than the one who removed it.
+      const disk = yield* Disk
+      let looks = 0
+      const late: Disk["Service"] = {
+        ...disk,
+        stat: (of) => (of === path && looks++ === 0 ? Effect.succeed({ bytes: 0, modifiedAtMs: 0, inode: 1 }) : disk.stat(of))
+      }
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* hold(directory).pipe(Effect.provideService(Disk, late))
+          assert.isAtLeast(looks, 3, "it was looked at once more")
+          assert.strictEqual(yield* Effect.promise(() => tries(directory)), "held")
+        })
+      )
+      assert.isNull(child.exitCode)
+    }).pipe(Effect.scoped, Effect.provide(Disk.layerNode))
+  )
+
+  it.live("removed under its holder lets another one in, after whom the first acknowledges nothing", () =>
+    Effect.gen(function* () {
+      const directory = folder()
+      yield* session(directory, (first) =>
+        Effect.gen(function* () {
+          yield* first.append(adopted("before"))
+          fs.rmSync(join(directory, "lock"), { recursive: true })
+          yield* started(directory)
+          const late = yield* Effect.flip(first.append(adopted("late")))
+          assert.strictEqual(late.code, "STATE_FENCED")
+          assert.deepStrictEqual([...(yield* readState(directory)).ledger.skills.keys()], ["before"])
+        })
+      )
+    }).pipe(Effect.scoped, Effect.provide(Disk.layerNode), Effect.provide(Logger.layer([])))
   )
 
   it.live("names a lock file that is none, and leaves it alone", () =>
