@@ -1,5 +1,6 @@
 import { assert, it } from "vitest"
-import { scenarios, walk, type Walked } from "./crashStates.ts"
+import { walk, type Walked } from "./crashStates.ts"
+import { scenarios } from "./scenarios.ts"
 
 const seed = Number(process.env["HOLDFAST_DEEP_SEED"] ?? 1)
 

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "vitest"
-import { scenarios, walk } from "./crashStates.ts"
+import { walk } from "./crashStates.ts"
+import { scenarios } from "./scenarios.ts"
 
 /** One in so many disks is started from here; `npm run test:deep` takes them all. */
 const share = 7
