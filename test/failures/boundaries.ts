@@ -172,9 +172,12 @@ export const randomKills = async (kit: Kit, scenario: Scenario, kills: number, s
 }
 
 /** The calls that a play makes when nobody disturbs it. */
-export const boundariesOf = async (kit: Kit, scenario: Scenario): Promise<ReadonlyArray<string>> => {
-  const directory = join(kit.folder, "state-0")
-  const log = join(kit.folder, "log")
+export const boundariesOf = async (
+  kit: Kit,
+  scenario: Scenario,
+  directory = join(kit.folder, `calls-${scenario.name}`)
+): Promise<ReadonlyArray<string>> => {
+  const log = `${directory}.log`
   rmSync(directory, { recursive: true, force: true })
   rmSync(log, { force: true })
   prepare(scenario, directory)
@@ -192,13 +195,13 @@ const heard = (said: string): Played => {
   const durable: Array<Set<number>> = []
   let ended: Played["ended"] = "killed"
   for (const line of said.split("\n").slice(0, -1)) {
-    const [word, start = "", name = "", size = ""] = line.split(" ")
+    const [word, start = "", number = "", ...name] = line.split(" ")
     if (word === "begin") {
       submitted.push([])
       durable.push(new Set())
     }
-    if (word === "+") submitted[Number(start)]!.push(recordedOf(name, Number(size)))
-    if (word === "=") durable[Number(start)]!.add(Number(name))
+    if (word === "+") submitted[Number(start)]!.push(recordedOf(name.join(" "), Number(number)))
+    if (word === "=") durable[Number(start)]!.add(Number(number))
     if (word === "over") ended = "over"
   }
   const acknowledged = durable.map((set) => {

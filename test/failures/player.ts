@@ -4,7 +4,7 @@
  *
  *     node player.ts SCENARIO DIRECTORY TURN
  *
- * `begin`, then `+ NAME SIZE` for each append and `= N` for each acknowledgement of the start that began last but `K`: `= K N`.
+ * `begin` for each start; `+ START SIZE NAME` for each append and `= START N` for each that was acknowledged; `over`.
  */
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
@@ -26,7 +26,7 @@ const made = starts(
     const start = begun++
     say("begin")
     return {
-      submitted: (_, name, size) => say(`+ ${start} ${name} ${size}`),
+      submitted: (_, name, size) => say(`+ ${start} ${size} ${name}`),
       acknowledged: (n) => say(`= ${start} ${n}`)
     }
   }
