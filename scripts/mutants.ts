@@ -12,6 +12,7 @@ import { dirname, join, resolve } from "node:path"
 import { journalMutants } from "./mutants/journal.ts"
 import { lockMutants } from "./mutants/lock.ts"
 import type { Mutant } from "./mutants/mutant.ts"
+import { simulatedMutants } from "./mutants/simulated.ts"
 
 const supervisorInvoke = `      invoke: {
         id: "supervisor",
@@ -27,6 +28,7 @@ const histories = ["test/failures/link-history.test.ts"]
 const mutants: ReadonlyArray<Mutant> = [
   ...journalMutants,
   ...lockMutants,
+  ...simulatedMutants,
   {
     name: "the supervisor is invoked below a mode of the link",
     edits: [

@@ -2,6 +2,6 @@
 export { afterCrash, makeWorld, type World, type WorldOptions } from "./World.ts"
 export { type Peer, scriptedPeer } from "./ScriptedPeer.ts"
 export { type DiskMemory, diskMemory } from "../layers/DiskMemory.ts"
-export { Durability, type Image, pieceBytes } from "./disk/Durability.ts"
+export { Durability, type Image, sectorBytes } from "./disk/Durability.ts"
 export { type SimulatedDisk, simulatedDisk } from "./disk/SimulatedDisk.ts"
 export * from "./checkers/index.ts"

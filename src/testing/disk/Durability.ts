@@ -13,12 +13,18 @@ export interface Image {
   readonly folders: ReadonlySet<string>
 }
 
-/** Bytes that survive or vanish together. Smaller than any sector, so that lines are torn as well as batches. */
-export const pieceBytes = 64
+/** Bytes that survive or vanish together: as many as a disk writes at once. */
+export const sectorBytes = 512
 
 export class Durability {
   readonly #files = new Map<number, Contents>()
   readonly #folders = new Map<string, Entries>([["/", { kept: new Map(), pending: [] }]])
+  readonly #pieceBytes: number
+
+  /** Pieces smaller than a sector tear lines as well as batches, and leave more disks than can all be made. */
+  constructor(pieceBytes = sectorBytes) {
+    this.#pieceBytes = pieceBytes
+  }
 
   created(path: string, inode: number): void {
     this.#files.set(inode, { kept: Buffer.alloc(0), pending: [] })
@@ -32,7 +38,7 @@ export class Durability {
   wrote(inode: number, offset: number, bytes: Uint8Array): void {
     const { pending } = this.#files.get(inode)!
     for (let at = 0; at < bytes.length;) {
-      const end = Math.min(bytes.length, at + pieceBytes - ((offset + at) % pieceBytes))
+      const end = Math.min(bytes.length, at + this.#pieceBytes - ((offset + at) % this.#pieceBytes))
       pending.push({ _tag: "Piece", offset: offset + at, bytes: Buffer.from(bytes.subarray(at, end)) })
       at = end
     }

@@ -17,10 +17,13 @@ export interface SimulatedDisk {
   readonly failSync: (n: number) => void
 }
 
-/** Begins with what a crash left, or empty. `onChange` is called after each call that changes what a crash would leave. */
-export const simulatedDisk = (from?: Image, onChange: () => void = () => {}): SimulatedDisk => {
+/**
+ * Begins with what a crash left, or empty. `onChange` is called after each call that changes what a crash would leave;
+ * `pieceBytes` survive or vanish together, a sector's unless given.
+ */
+export const simulatedDisk = (from?: Image, onChange: () => void = () => {}, pieceBytes?: number): SimulatedDisk => {
   const memory = diskMemory()
-  const durability = new Durability()
+  const durability = new Durability(pieceBytes)
   const { disk } = memory
   let refusal: { left: number; readonly code: string } | undefined
   let syncFailure = 0
