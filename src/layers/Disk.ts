@@ -26,6 +26,8 @@ export interface Stat {
   readonly modifiedAtMs: number
   /** Two names of the same number, at the same time and on the same disk, are one file. */
   readonly inode: number
+  /** The name is a symbolic link. */
+  readonly link: boolean
 }
 
 export class Disk extends Context.Service<

@@ -137,8 +137,8 @@ export const diskMemory = (): DiskMemory => {
         if (found === undefined) return undefined
         const { inode } = found
         return found instanceof File
-          ? { bytes: found.length, modifiedAtMs: found.modifiedAtMs, inode }
-          : { bytes: 0, modifiedAtMs: 0, inode }
+          ? { bytes: found.length, modifiedAtMs: found.modifiedAtMs, inode, link: false }
+          : { bytes: 0, modifiedAtMs: 0, inode, link: false }
       })
   }
 

@@ -69,7 +69,12 @@ export const diskNode: Disk["Service"] = {
   touch: (path, modifiedAtMs) => call("touch", path, (done) => fs.utimes(path, modifiedAtMs / 1000, modifiedAtMs / 1000, done)),
   stat: (path) =>
     call<fs.Stats>("stat", path, (done) => fs.lstat(path, done)).pipe(
-      Effect.map((stats) => ({ bytes: stats.size, modifiedAtMs: Math.round(stats.mtimeMs), inode: stats.ino })),
+      Effect.map((stats) => ({
+        bytes: stats.size,
+        modifiedAtMs: Math.round(stats.mtimeMs),
+        inode: stats.ino,
+        link: stats.isSymbolicLink()
+      })),
       Effect.catchIf(missing, () => Effect.succeed(undefined))
     )
 }

@@ -29,6 +29,8 @@ export interface Journal {
    */
   readonly append: (events: ReadonlyArray<JournalEvent>) => Effect.Effect<void, StorageFailed>
   readonly condition: Stream.Stream<StorageCondition>
+  /** The disk refused somebody else's write with this code: what passes by itself blocks until the disk takes a new file again. */
+  readonly refused: (code: string) => Effect.Effect<void>
   /** The number of the segment that is written now; older ones never change again. */
   readonly segment: () => number
 }
@@ -171,7 +173,8 @@ export const open = Effect.fnUntraced(
           yield* commit(writing)
           writing = []
           if (ripe(yield* Clock.currentTimeMillis)) yield* rotate()
-          if (SubscriptionRef.getUnsafe(condition)._tag !== "Writable" && reserve.held()) yield* writable
+          if (SubscriptionRef.getUnsafe(condition)._tag !== "Writable" && reserve.held() && (yield* reserve.room) === undefined)
+            yield* writable
           continue
         }
         if (closing.isOpen()) return yield* failed("STATE_CLOSED", segment.path, "an append after the end")
@@ -179,7 +182,7 @@ export const open = Effect.fnUntraced(
         if (SubscriptionRef.getUnsafe(condition)._tag === "Writable") yield* work.await
         else {
           yield* Effect.raceFirst(Effect.sleep(retryMs), work.await)
-          if (pending.length === 0 && (yield* reserve.restore) === undefined) yield* writable
+          if (pending.length === 0 && (yield* reserve.room) === undefined) yield* writable
         }
       }
     }).pipe(
@@ -201,7 +204,13 @@ export const open = Effect.fnUntraced(
         return Fiber.await(fiber)
       })
     )
-    return { append, condition: SubscriptionRef.changes(condition), segment: () => segment.number }
+    const refused = (code: string) =>
+      Effect.suspend(() => {
+        if (dead !== undefined || !passing.has(code) || SubscriptionRef.getUnsafe(condition)._tag !== "Writable") return Effect.void
+        work.openUnsafe()
+        return blocked(code)
+      })
+    return { append, condition: SubscriptionRef.changes(condition), refused, segment: () => segment.number }
   },
   (opening) => Effect.uninterruptible(opening)
 )

@@ -14,6 +14,8 @@ export interface Reserve {
   readonly release: Effect.Effect<boolean>
   /** Takes the room again, if there is a quarter more than that; what the disk said, if not. */
   readonly restore: Effect.Effect<DiskError | undefined>
+  /** The same, and where the room is held, whether the disk takes a new file: it may be out of inodes. */
+  readonly room: Effect.Effect<DiskError | undefined>
   readonly held: () => boolean
 }
 
@@ -58,7 +60,15 @@ export const reserveOf = Effect.fnUntraced(function* (
     return tried.failure
   })
 
-  return { release, restore, held: () => held }
+  const trial = join(directory, ".draft-0000000000000000")
+  const probe = Effect.gen(function* () {
+    yield* Effect.ignore(disk.remove(trial))
+    const tried = yield* Effect.result(disk.write(trial, noise(1)))
+    yield* Effect.ignore(disk.remove(trial))
+    return Result.isSuccess(tried) ? undefined : tried.failure
+  })
+
+  return { release, restore, room: Effect.suspend(() => (held ? probe : restore)), held: () => held }
 })
 
 const noise = (bytes: number): Uint8Array => randomFillSync(new Uint8Array(Math.ceil(bytes)))

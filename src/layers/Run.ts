@@ -14,7 +14,7 @@ import { interruptionsMax, type SkillDefinition } from "../domain/Skill.ts"
 import { reportText } from "../domain/Report.ts"
 import { cancelled, type RunInput, runMachine, type Settlement } from "../machines/run.ts"
 import { type ActorArgs, fromEffect, plug } from "./actor.ts"
-import { Disk } from "./Disk.ts"
+import type { Disk } from "./Disk.ts"
 import type { Process } from "./Process.ts"
 import { placeShim } from "./Shim.ts"
 import type { SkillEntry } from "./SkillFunction.ts"
@@ -202,11 +202,9 @@ const perform = (
     const kind = definition.work
     switch (kind._tag) {
       case "Process":
-        yield* prepared(facts)
-        return yield* performProcess({ ...definition, work: kind }, facts, onSpawned)
+        return (yield* prepared(facts)) ?? (yield* performProcess({ ...definition, work: kind }, facts, onSpawned))
       case "Module":
-        yield* prepared(facts)
-        return yield* performModule({ ...definition, work: kind }, facts, steps, onSpawned)
+        return (yield* prepared(facts)) ?? (yield* performModule({ ...definition, work: kind }, facts, steps, onSpawned))
       case "Function":
         return yield* Effect.timeoutOrElse(work?.(facts, steps) ?? absent(definition), {
           duration: definition.timeoutMs,
@@ -224,8 +222,17 @@ const perform = (
 const absent = ({ name }: SkillDefinition): Effect.Effect<AttemptEnd> =>
   Effect.succeed({ _tag: "Failed", code: "MODULE_SHAPE", reason: `no function was given for ${name}`, retryable: false })
 
-const prepared = (facts: AttemptFacts) =>
-  Effect.andThen(
-    placeShim(facts.bin),
-    Disk.use((disk) => Effect.orDie(disk.makeDir(facts.directory)))
+/** Makes what an attempt needs on the disk; gives its end where the disk refuses that. */
+const prepared = ({ run, bin }: AttemptFacts): Effect.Effect<AttemptEnd | undefined, never, StateStore> =>
+  StateStore.use((store) => store.folder(join("runs", run))).pipe(
+    Effect.andThen(placeShim(bin)),
+    Effect.match({
+      onSuccess: () => undefined,
+      onFailure: ({ code, operation, path }): AttemptEnd => ({
+        _tag: "Failed",
+        code: "RUN_SPAWN",
+        reason: `RUN_SPAWN_${code} at ${path}: got ${code} from ${operation}, want a folder for the run; free the disk`,
+        retryable: true
+      })
+    })
   )

@@ -69,7 +69,12 @@ export const create = Effect.fnUntraced(function* (directory: string, number: nu
     if (present.success !== undefined) return { _tag: "Replaced", path, got: "another file" }
     const around = yield* Effect.result(disk.stat(folder))
     if (Result.isFailure(around)) return { _tag: "Away", code: around.failure.code }
-    if (around.success === undefined) return { _tag: "Away", code: "ENOENT" }
+    if (around.success === undefined) {
+      const home = yield* Effect.result(disk.stat(directory))
+      return Result.isSuccess(home) && home.success?.link === true
+        ? { _tag: "Replaced", path: directory, got: "a link" }
+        : { _tag: "Away", code: "ENOENT" }
+    }
     return { _tag: "Replaced", path, got: around.success.inode === folderInode ? "no such file" : "another directory" }
   })
 

@@ -21,6 +21,7 @@ import type { Damage } from "../domain/JournalReading.ts"
 import type { Ledger } from "../domain/Ledger.ts"
 import { compact, due, type Retention, retention } from "./Compaction.ts"
 import { Disk } from "./Disk.ts"
+import { housed } from "./Home.ts"
 import * as Journal from "./Journal.ts"
 import { hold } from "./Lock.ts"
 import { keepFormat } from "./Migration.ts"
@@ -60,6 +61,8 @@ export class StateStore extends Context.Service<
     readonly condition: Stream.Stream<StorageCondition>
     /** Replaces a view (a path relative to the state directory, or absolute) whole; `modifiedAtMs` becomes its mtime. A view that cannot be written is logged and rebuilt later: the journal has the fact. */
     readonly view: (path: string, text: string, modifiedAtMs?: number) => Effect.Effect<void>
+    /** Makes a folder, a path relative to the state directory; fails where the disk refuses it, or the directory is away. */
+    readonly folder: (path: string) => Effect.Effect<void, DiskError>
     /** Returns once the status files show everything that is in the ledger now. */
     readonly flushed: Effect.Effect<void>
     /** Writes a checkpoint of everything but the present segment and lets old history go; done now and then unasked. */
@@ -148,7 +151,9 @@ const make = Effect.fnUntraced(function* (
     for (const name of unusable) yield* Effect.logWarning("A checkpoint was not whole; it is in damaged/", { name })
     yield* sweep([directory, statusDirectory])
     const events = yield* Effect.acquireRelease(PubSub.unbounded<JournalEvent>(), PubSub.shutdown)
-    const status = yield* statusFiles(statusDirectory, ledger)
+    let refused = (_code: string): Effect.Effect<void> => Effect.void // Until there is a journal to tell.
+    const home = yield* storage(housed(disk, directory, (code) => refused(code)))
+    const status = yield* Effect.provideService(statusFiles(statusDirectory, ledger), Disk, home)
     const sealed = Latch.makeUnsafe(true)
     let listeners = 0
 
@@ -170,6 +175,7 @@ const make = Effect.fnUntraced(function* (
         }
       })
     )
+    refused = journal.refused
     const one = yield* Semaphore.make(1)
     const compacting = Effect.suspend(() => compact(directory, journal.segment(), ledger, options.history ?? retention)).pipe(
       unreadable(directory),
@@ -207,7 +213,8 @@ const make = Effect.fnUntraced(function* (
       condition: journal.condition,
       compact: compacting,
       view: (path, text, modifiedAtMs) =>
-        logged(replace(resolve(directory, path), text, modifiedAtMs), path).pipe(Effect.provideContext(services)),
+        logged(replace(resolve(directory, path), text, modifiedAtMs), path).pipe(Effect.provideService(Disk, home)),
+      folder: (path) => home.makeDir(join(directory, path)),
       flushed: status.flushed
     })
   }).pipe(

@@ -6,6 +6,7 @@ import { spawnSync } from "node:child_process"
 import { mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { type Blow, boundariesOf, judge, type Kit, play, prepare, type Tried, unable } from "./boundaries.ts"
+import { done } from "../mounts.ts"
 import { mulberry32 } from "./mulberry32.ts"
 import { scenarios } from "./scenarios.ts"
 
@@ -116,9 +117,4 @@ class Image {
     if (this.#mounted) spawnSync("umount", ["-l", this.#at])
     rmSync(this.#file, { force: true })
   }
-}
-
-const done = (program: string, ...args: ReadonlyArray<string>): void => {
-  const { status, stderr } = spawnSync(program, args, { encoding: "utf8" })
-  if (status !== 0) throw new Error(`${program} ${args.join(" ")}: ${stderr}`)
 }

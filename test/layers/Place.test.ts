@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { afterAll, assert, describe, it } from "vitest"
 import { Disk } from "../../src/layers/Disk.ts"
 import { adopted, session } from "../contracts/state.ts"
+import { noMounts } from "../mounts.ts"
 
 const base = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), "holdfast-place-")))
 const mounts: Array<string> = []
@@ -26,17 +27,7 @@ const refusal = async (directory: string): Promise<string | undefined> => {
   return Result.isFailure(came) ? came.failure.code : undefined
 }
 
-/** Why no file system can be mounted here; nothing where one can. */
-const unable = (): string | undefined => {
-  if (process.platform !== "linux") return "only Linux is asked to mount"
-  if (process.getuid?.() !== 0) return "this user is not root"
-  const at = folder()
-  const { status, stderr } = spawnSync("mount", ["-t", "tmpfs", "tmpfs", at], { encoding: "utf8" })
-  if (status !== 0) return stderr.trim()
-  spawnSync("umount", [at])
-  return undefined
-}
-const because = unable()
+const because = noMounts()
 if (because !== undefined) console.log(`mounts: skipped, because ${because}`)
 
 describe("a start", () => {

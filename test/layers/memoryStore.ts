@@ -39,6 +39,7 @@ export const memoryStore = (kept: Memory) =>
           Effect.sync(() => {
             kept.views.set(path, text)
           }),
+        folder: () => Effect.void,
         flushed: Effect.void,
         compact: Effect.void,
         lastAtMs: kept.journal.at(-1)?.atMs ?? 0,

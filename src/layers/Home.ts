@@ -1,0 +1,36 @@
+/**
+ * The disk as the state directory's own files see it. A folder that is moved away, unmounted or replaced while a runtime works
+ * must not be made anew in its place, and nothing of ours may land in what stands there now.
+ */
+import * as Effect from "effect/Effect"
+import { sep } from "node:path"
+import { DiskError } from "../domain/Errors.ts"
+import type { Disk } from "./Disk.ts"
+
+/**
+ * Makes files and folders beneath the directory only while that is the one it is now; `refused` is told what the disk says
+ * to that. All else is the disk's own.
+ */
+export const housed = Effect.fnUntraced(function* (
+  disk: Disk["Service"],
+  directory: string,
+  refused: (code: string) => Effect.Effect<void>
+): Effect.fn.Return<Disk["Service"], DiskError> {
+  const inode = (yield* disk.stat(directory))?.inode
+  const atHome = Effect.flatMap(disk.stat(directory), (now) =>
+    now?.inode === inode ? Effect.void : new DiskError({ operation: "stat", path: directory, code: "ENOENT" })
+  )
+  const tell = ({ code }: DiskError) => refused(code)
+  const guarded = <A>(path: string, making: Effect.Effect<A, DiskError>) =>
+    path.startsWith(directory + sep)
+      ? Effect.andThen(
+          Effect.tapError(atHome, tell),
+          Effect.tapError(making, (error) => (error.code === "ENOENT" ? Effect.void : tell(error))) // A folder yet to be made.
+        )
+      : making
+  return {
+    ...disk,
+    write: (path, bytes) => guarded(path, disk.write(path, bytes)),
+    makeDir: (path) => guarded(path, disk.makeDir(path))
+  }
+})
