@@ -199,5 +199,41 @@ export const journalMutants: ReadonlyArray<Mutant> = [
     "if (nowMs >= lastAtMs - driftMs) return []",
     "if (nowMs >= 0) return []",
     "test/layers/Adoption.test.ts"
+  ),
+  one(
+    "what an overtaken writer made late is read",
+    "src/layers/Recovery.ts",
+    "while (after !== undefined && (held.at(-1)?.after ?? -1) > after)",
+    "while (after === -1)",
+    journal
+  ),
+  one(
+    "a start makes its segment behind a name that may yet be lost",
+    "src/layers/Segment.ts",
+    "yield* disk.syncDir(folder) // An older",
+    "// An older",
+    journal,
+    "test/failures/crash-states.test.ts"
+  ),
+  one(
+    "a directory that is away is made anew",
+    "src/layers/Home.ts",
+    "now?.inode === inode ? Effect.void",
+    "now?.inode !== -1 ? Effect.void",
+    "test/failures/disk-trouble.test.ts"
+  ),
+  one(
+    "a disk without inodes is nobody's trouble",
+    "src/layers/StateStore.ts",
+    "refused = journal.refused",
+    "void journal.refused",
+    "test/failures/disk-trouble.test.ts"
+  ),
+  one(
+    "a directory replaced by a link is waited for",
+    "src/layers/Segment.ts",
+    "home.success?.link === true",
+    "home.success?.bytes === -1",
+    "test/failures/disk-trouble.test.ts"
   )
 ]

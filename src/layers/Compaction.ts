@@ -8,8 +8,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { join } from "node:path"
 import { writeCheckpoint } from "../domain/Checkpoint.ts"
-import { type DiskError, shown, StateUnusable } from "../domain/Errors.ts"
-import { type Chapter, headerOf, JournalReading, lost } from "../domain/JournalReading.ts"
+import type { DiskError, StateUnusable } from "../domain/Errors.ts"
+import { type Chapter, headerOf, JournalReading } from "../domain/JournalReading.ts"
 import type { Ledger } from "../domain/Ledger.ts"
 import { parseRunId } from "../domain/Run.ts"
 import { Disk } from "./Disk.ts"
@@ -18,11 +18,10 @@ import {
   checkpointsIn,
   eachSegment,
   newestCheckpoint,
+  readSealed,
   readSegment,
   segmentName,
-  segmentsIn,
-  sealOf,
-  through
+  segmentsIn
 } from "./Recovery.ts"
 
 /** How much history stays: what is older than either bound goes, except what is unsettled or unreported. */
@@ -67,13 +66,9 @@ export const compact = Effect.fnUntraced(function* (
     const header = headerOf((yield* readSegment(directory, current)).bytes)
     const numbers = segmentsIn(names).filter((number) => number >= (base?.segment ?? 1) && number < current)
     const reading = new JournalReading(base)
-    yield* eachSegment(directory, numbers, (segment, next) => {
-      const { after, sealed } = next._tag === "Segment" ? next : { after: header?.after, sealed: header?.sealed ?? undefined }
-      return through(reading.take(segment, after)).pipe(
-        Effect.andThen(
-          sealed?.segment !== segment.number || same(sealed, sealOf(segment, sealed.bytes)) ? Effect.void : unsealed(segment.file)
-        )
-      )
+    yield* eachSegment(directory, numbers, (segment, next) => readSealed(reading, segment, next), {
+      after: header?.after,
+      sealed: header?.sealed ?? undefined
     })
     yield* write(directory, reading, current)
   }
@@ -137,14 +132,3 @@ const pruneRuns = Effect.fnUntraced(function* (directory: string, ledger: Ledger
   const gone = named.filter(({ slotAtMs }, i) => i >= runs || nowMs - slotAtMs > days * 86_400_000)
   for (const { run } of gone) yield* disk.removeTree(join(folder, run))
 })
-
-const same = (a: { readonly sha256: string }, b: { readonly sha256: string }): boolean => a.sha256 === b.sha256
-
-const unsealed = (file: string) =>
-  new StateUnusable({
-    code: "JOURNAL_CORRUPT",
-    where: file,
-    got: shown("other bytes"),
-    want: "the digest that the next segment has of it",
-    fix: lost
-  })

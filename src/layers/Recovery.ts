@@ -72,17 +72,35 @@ export interface Stillborn {
 }
 
 /**
- * Visits these segments in order, each with what stands behind it. Empty ones were cut whole, or never begun, and are passed
- * over. So is one whose birth is not whole: its sync failed, and a later start that could still read it took it for nothing.
+ * Visits these segments in order, each with what stands behind it: the next one, or `following`, or the end. Empty ones were
+ * cut whole, or never begun, and are passed over. So is one whose birth is not whole: its sync failed, and a later start that
+ * could still read it took it for nothing. And so is one that a later one begins before: a writer that had been overtaken
+ * still made it, after the later start had looked. Nothing in these was ever acknowledged.
  */
 export const eachSegment = Effect.fnUntraced(function* <R>(
   directory: string,
   numbers: ReadonlyArray<number>,
-  visit: (segment: Segment, next: Next) => Effect.Effect<void, StateUnusable, R>
+  visit: (segment: Segment, next: Next) => Effect.Effect<void, StateUnusable, R>,
+  following?: Omit<Extract<Next, { readonly _tag: "Segment" }>, "_tag">
 ): Effect.fn.Return<void, DiskError | StateUnusable, Disk | R> {
   const disk = yield* Disk
-  let current: Segment | undefined
+  /** Read and not yet visited, oldest first: a later one may still say that they count for nothing. */
+  const held: Array<Held> = []
   let stillborn: Array<Stillborn> = []
+  let any = false
+  const overtakenBy = (after: number | undefined) => {
+    while (after !== undefined && (held.at(-1)?.after ?? -1) > after) stillborn = [...held.pop()!.stillborn, ...stillborn]
+  }
+  /** The newest of all has nothing behind it but `following`, or the end. */
+  const visitOldest = () => {
+    const [{ segment }, next] = [held.shift()!, held[0]]
+    const [between] = next?.stillborn ?? (following === undefined ? [] : stillborn)
+    const behind = next ?? following
+    return Effect.mapError(
+      visit(segment, behind === undefined ? { _tag: "End", stillborn } : { _tag: "Segment", after: behind.after, sealed: behind.sealed }),
+      (refusal) => (between === undefined ? refusal : unborn(between))
+    )
+  }
   for (const number of numbers) {
     if (((yield* disk.stat(join(directory, "journal", segmentName(number))))?.bytes ?? 0) === 0) continue
     const segment = yield* readSegment(directory, number)
@@ -93,16 +111,28 @@ export const eachSegment = Effect.fnUntraced(function* <R>(
     }
     const header = headerOf(segment.bytes)
     const own = header?.segment === number ? header : undefined // A stranger's words say nothing of ours; it is refused in its turn.
-    if (current !== undefined) {
-      const next: Next = { _tag: "Segment", after: own?.after, sealed: own?.sealed ?? undefined }
-      yield* Effect.mapError(visit(current, next), (refusal) => (stillborn[0] === undefined ? refusal : unborn(stillborn[0])))
-    } else if (stillborn[0] !== undefined && own?.after !== 0) return yield* unborn(stillborn[0])
-    current = segment
+    overtakenBy(own?.after)
+    if (!any && stillborn[0] !== undefined && own?.after !== 0) return yield* unborn(stillborn[0])
+    held.push({ segment, after: own?.after, sealed: own?.sealed ?? undefined, stillborn })
+    any = true
     stillborn = []
+    if (held.length > heldMax) yield* visitOldest()
   }
-  if (current !== undefined) yield* visit(current, { _tag: "End", stillborn })
-  else if (stillborn[0] !== undefined) yield* visit(emptied(stillborn[0].segment), { _tag: "End", stillborn })
+  if (following !== undefined) overtakenBy(following.after)
+  while (held.length > 0) yield* visitOldest()
+  if (!any && stillborn[0] !== undefined) yield* visit(emptied(stillborn[0].segment), { _tag: "End", stillborn })
 })
+
+interface Held {
+  readonly segment: Segment
+  readonly after: number | undefined
+  readonly sealed: Seal | undefined
+  /** Those between the one before and this one. */
+  readonly stillborn: ReadonlyArray<Stillborn>
+}
+
+/** How many are looked ahead: as many writers would have to have been overtaken at once for one to be missed. */
+const heldMax = 2
 
 /** Takes in a segment that was visited, and notes those behind it that were never wholly born. */
 export const readInto = (reading: JournalReading, segment: Segment, next: Next): Effect.Effect<void, StateUnusable> =>
@@ -116,6 +146,20 @@ export const readInto = (reading: JournalReading, segment: Segment, next: Next):
           { discard: true }
         )
       )
+
+/** The same, and compares the segment with the digest that the next one has of it. */
+export const readSealed = (reading: JournalReading, segment: Segment, next: Next): Effect.Effect<void, StateUnusable> =>
+  Effect.suspend(() => {
+    const before = reading.last.seq
+    return Effect.andThen(
+      readInto(reading, segment, next),
+      Effect.suspend(() => {
+        if (next._tag === "End" || next.after === before || next.sealed?.segment !== segment.number) return Effect.void
+        const { sha256 } = sealOf(segment, next.sealed.bytes)
+        return sha256 === next.sealed.sha256 ? Effect.void : unsealed(segment.file, next.sealed.sha256, sha256)
+      })
+    )
+  })
 
 /** The newest checkpoint that is whole, and the names of newer ones that are not. `below` leaves out later ones. */
 export const newestCheckpoint = Effect.fnUntraced(function* (
@@ -256,6 +300,9 @@ const unborn = ({ segment, damage }: Stillborn) =>
     want: shown(damage.expected),
     fix: lost
   })
+
+const unsealed = (where: string, want: string, got: string) =>
+  new StateUnusable({ code: "JOURNAL_CORRUPT", where, got, want: `SHA-256 ${want}`, fix: lost })
 
 export const gap = (number: number) =>
   new StateUnusable({

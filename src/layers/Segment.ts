@@ -109,7 +109,9 @@ export const create = Effect.fnUntraced(function* (directory: string, number: nu
 export const fence = Effect.fnUntraced(function* (directory: string): Effect.fn.Return<OpenSegment, DiskError, Disk> {
   const disk = yield* Disk
   for (;;) {
-    const last = segmentsIn(yield* disk.list(join(directory, "journal"))).at(-1) ?? 0
+    const folder = join(directory, "journal")
+    const last = segmentsIn(yield* disk.list(folder)).at(-1) ?? 0
+    yield* disk.syncDir(folder) // An older writer may just have made that name: lost in a crash, it would be a gap before ours.
     const made = yield* Effect.result(create(directory, last + 1))
     if (Result.isSuccess(made)) return made.success
     if (made.failure.code !== "EEXIST") return yield* made.failure // Else the older one has just begun it: ours is the next.

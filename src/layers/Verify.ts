@@ -10,17 +10,7 @@ import { type DiskError, shown, StateUnusable } from "../domain/Errors.ts"
 import { type Damage, headerOf, JournalReading, lost, type Segment } from "../domain/JournalReading.ts"
 import { Ledger } from "../domain/Ledger.ts"
 import { Disk } from "./Disk.ts"
-import {
-  checkpointName,
-  checkpointsIn,
-  eachSegment,
-  firstMissing,
-  gap,
-  newestCheckpoint,
-  sealOf,
-  readInto,
-  segmentsIn
-} from "./Recovery.ts"
+import { checkpointName, checkpointsIn, eachSegment, firstMissing, gap, newestCheckpoint, readSealed, segmentsIn } from "./Recovery.ts"
 
 export interface Verified {
   readonly segments: number
@@ -84,11 +74,7 @@ export const verify = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       yield* begin(segment)
       onRead(segment.bytes.length)
-      const before = reading.last.seq
-      yield* readInto(reading, segment, next)
-      if (next._tag === "End" || next.after === before || next.sealed?.segment !== segment.number) return
-      const { sha256 } = sealOf(segment, next.sealed.bytes)
-      if (sha256 !== next.sealed.sha256) return yield* unsealed(segment.file, next.sealed.sha256, sha256)
+      yield* readSealed(reading, segment, next)
     })
   )
   yield* meet(Number.POSITIVE_INFINITY)
@@ -109,14 +95,5 @@ const unlike = (segment: number, got: string) =>
     where: `journal/${checkpointName(segment)}`,
     got: shown(got),
     want: "what the segments before it add up to",
-    fix: lost
-  })
-
-const unsealed = (file: string, want: string, got: string) =>
-  new StateUnusable({
-    code: "JOURNAL_CORRUPT",
-    where: file,
-    got,
-    want: `SHA-256 ${want}`,
     fix: lost
   })

@@ -5,6 +5,7 @@
 import { Effect, Logger } from "effect"
 import { createHash } from "node:crypto"
 import type { JournalEvent } from "../../src/domain/JournalEvent.ts"
+import type { Disk } from "../../src/layers/Disk.ts"
 import { type Image, sectorBytes } from "../../src/testing/disk/Durability.ts"
 import { simulatedDisk } from "../../src/testing/disk/SimulatedDisk.ts"
 import { type Cut, type Known, ledgerOf, prefixes, verdict } from "./judge.ts"
@@ -56,8 +57,9 @@ export const walk = async (scenario: Scenario, { seed = 1, pieceBytes = sectorBy
       }
     }
     let sim = simulatedDisk(given.size === 0 ? undefined : imageOf(given), look, pieceBytes)
+    const shuffle = mulberry32(turn)
     const made = starts(
-      () => sim.disk,
+      () => (scenario.shuffled === true ? unhurried(sim.disk, shuffle) : sim.disk),
       "/state",
       () => {
         const here = { submitted: [] as Array<ReadonlyArray<JournalEvent>>, acknowledged: new Set<number>() }
@@ -95,6 +97,21 @@ export const walk = async (scenario: Scenario, { seed = 1, pieceBytes = sectorBy
     states += found.size
   }
   return { name: scenario.name, moments, states, sampled, violations }
+}
+
+/** The same disk, whose calls let others go before them. */
+const unhurried = (disk: Disk["Service"], random: () => number): Disk["Service"] => {
+  const wait = Effect.suspend(() =>
+    Effect.forEach(Array.from({ length: Math.floor(random() * 6) }), () => Effect.yieldNow, { discard: true })
+  )
+  return {
+    ...disk,
+    open: (path, options) => Effect.andThen(wait, disk.open(path, options)),
+    read: (path) => Effect.andThen(wait, disk.read(path)),
+    list: (folder) => Effect.andThen(wait, disk.list(folder)),
+    stat: (path) => Effect.andThen(wait, disk.stat(path)),
+    syncDir: (folder) => Effect.andThen(wait, disk.syncDir(folder))
+  }
 }
 
 /** A disk with these files in it, all of them durable. */

@@ -31,6 +31,8 @@ export interface Scenario {
   readonly turns?: number
   /** On a real disk it is not killed: its calls fail in this way. */
   readonly fails?: "full" | "sync" | undefined
+  /** On a simulated disk each call takes a while, by chance, another one in each turn. */
+  readonly shuffled?: true
   /** The journal that is there before it begins: files by name. */
   readonly given?: () => ReadonlyMap<string, Buffer>
   readonly play: (stage: Stage, turn: number) => Effect.Effect<void, unknown>
@@ -142,6 +144,18 @@ export const scenarios: ReadonlyArray<Scenario> = [
         const next = yield* stage.start()
         yield* Effect.all([old.append("of the old one"), next.append("of the new one")], { concurrency: "unbounded", discard: true })
         yield* old.append("too late")
+      })
+  },
+  {
+    name: "two writers at once",
+    turns: 24,
+    shuffled: true,
+    play: (stage) =>
+      Effect.gen(function* () {
+        const old = yield* stage.start({ segmentBytes: 300 })
+        yield* old.append("first")
+        const next = Effect.flatMap(stage.start({ segmentBytes: 300 }), (started) => many(started, 0, 2))
+        yield* Effect.all([many(old, 10, 13), next], { concurrency: "unbounded", discard: true })
       })
   },
   {

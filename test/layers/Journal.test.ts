@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { hashOf } from "../../src/domain/canonical.ts"
+import { encodeLine } from "../../src/domain/JournalLine.ts"
 import { Disk } from "../../src/layers/Disk.ts"
 import { segmentName } from "../../src/layers/Recovery.ts"
 import { type NewEvent, readState, StateStore, type StorageCondition } from "../../src/layers/StateStore.ts"
+import { verify } from "../../src/layers/Verify.ts"
 import { adopted, paused, picture, session } from "../contracts/state.ts"
 
 const segment = (n: number) => `/state/journal/${segmentName(n)}`
@@ -292,6 +295,36 @@ describe("the journal", () => {
     })
   )
 
+  // Found by a kill of the scenario "lock take-over": both were writing, the older one was about to go on to its next segment.
+  it.effect("passes over a segment that a fenced writer made after the next start had looked", () =>
+    Effect.gen(function* () {
+      const { memory, store, close } = yield* opened
+      yield* store.append(adopted("a"))
+      yield* store.append(adopted("b"))
+      yield* close
+      const first = memory.files().get(segment(1))!
+      memory.put(segment(2), "") // The older one has made its name.
+      yield* session("/state", (next) => next.append(adopted("c"))).pipe(Effect.provide(memory.layer))
+      const crc = first.toString().trimEnd().split("\n").at(-1)!.split(" ")[1]!
+      const header = { product: "holdfast", format: 2, segment: 2, epoch: 1, after: 2, chain: crc, sealed: null }
+      const born = encodeLine({ seq: 2, epoch: 1, proven: 0, more: 0 }, JSON.stringify(header), 0)
+      const late = encodeLine(
+        { seq: 3, epoch: 1, proven: born.text.length, more: 0 },
+        JSON.stringify({ v: 1, ...adopted("late") }),
+        born.crc
+      )
+      for (const text of [born.text, born.text + late.text]) {
+        memory.put(segment(2), text) // And now what is in it: by its word, record 2 was durable before.
+        yield* Effect.gen(function* () {
+          assert.deepStrictEqual([...(yield* readState("/state")).ledger.skills.keys()], ["a", "b", "c"])
+          assert.strictEqual((yield* verify("/state")).hash, hashOf((yield* readState("/state")).ledger))
+          yield* session("/state", (next) => next.compact)
+          yield* verify("/state")
+        }).pipe(Effect.provide(memory.layer))
+      }
+    })
+  )
+
   it.effect("writes what is pending before it closes, and hangs on no full disk", () =>
     Effect.gen(function* () {
       const first = yield* opened
@@ -343,6 +376,7 @@ describe("the journal", () => {
       assert.deepStrictEqual(done, [
         "syncDir /state",
         "syncDir /",
+        "syncDir /state/journal",
         `open ${segment(1)}`,
         "syncDir /state/journal",
         "append",
