@@ -10,6 +10,7 @@ import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { journalMutants } from "./mutants/journal.ts"
+import { ledgerMutants } from "./mutants/ledger.ts"
 import { lockMutants } from "./mutants/lock.ts"
 import type { Mutant } from "./mutants/mutant.ts"
 import { simulatedMutants } from "./mutants/simulated.ts"
@@ -27,6 +28,7 @@ const histories = ["test/failures/link-history.test.ts"]
 
 const mutants: ReadonlyArray<Mutant> = [
   ...journalMutants,
+  ...ledgerMutants,
   ...lockMutants,
   ...simulatedMutants,
   {
