@@ -15,6 +15,7 @@ const figures: Readonly<Record<string, () => Promise<{ readonly figure: Figure }
   idle: () => import("./idle.ts"),
   append: () => import("./append.ts"),
   recovery: () => import("./recovery.ts"),
+  boot: () => import("./boot.ts"),
   runs: () => import("./runs.ts"),
   link: () => import("./link.ts"),
   slots: () => import("./slots.ts")

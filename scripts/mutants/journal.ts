@@ -235,5 +235,12 @@ export const journalMutants: ReadonlyArray<Mutant> = [
     "home.success?.link === true",
     "home.success?.bytes === -1",
     "test/failures/disk-trouble.test.ts"
+  ),
+  one(
+    "a view takes its name before its bytes are durable",
+    "src/layers/Views.ts",
+    "      yield* file.datasync\n",
+    "",
+    "test/failures/crash-states.test.ts"
   )
 ]

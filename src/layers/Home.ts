@@ -21,7 +21,7 @@ export const housed = Effect.fnUntraced(function* (
     now?.inode === inode ? Effect.void : new DiskError({ operation: "stat", path: directory, code: "ENOENT" })
   )
   const tell = ({ code }: DiskError) => refused(code)
-  const guarded = <A>(path: string, making: Effect.Effect<A, DiskError>) =>
+  const guarded = <A, R>(path: string, making: Effect.Effect<A, DiskError, R>) =>
     path.startsWith(directory + sep)
       ? Effect.andThen(
           Effect.tapError(atHome, tell),
@@ -30,6 +30,7 @@ export const housed = Effect.fnUntraced(function* (
       : making
   return {
     ...disk,
+    open: (path, options) => (options.create ? guarded(path, disk.open(path, options)) : disk.open(path, options)),
     write: (path, bytes) => guarded(path, disk.write(path, bytes)),
     makeDir: (path) => guarded(path, disk.makeDir(path))
   }

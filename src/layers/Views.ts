@@ -1,8 +1,9 @@
 /**
  * Files that people and monitors read: each is derived, replaced whole, and can be deleted.
  *
- * A view is never synced to its folder: after a power cut the old one may be back, and the next start writes it anew. A
- * draft is named at random and beside its view; what a crash leaves of one is removed at the next start and never read.
+ * A view's bytes are durable before it takes its name, so that no power cut leaves an empty one. Its name is not: the old
+ * view may be back then, and the next start writes it anew. A draft is named at random and beside its view; what a crash
+ * leaves of one is removed at the next start and never read.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -25,10 +26,17 @@ export const replace = Effect.fnUntraced(function* (
   const disk = yield* Disk
   const draft = join(dirname(path), `.draft-${yield* randomName}`)
   const bytes = Buffer.from(text)
-  yield* disk.write(draft, bytes).pipe(
+  const write = Effect.scoped(
+    Effect.gen(function* () {
+      const file = yield* disk.open(draft, { create: true })
+      yield* file.append(bytes)
+      yield* file.datasync
+    })
+  )
+  yield* write.pipe(
     Effect.catchIf(
       (error) => error.code === "ENOENT",
-      () => Effect.andThen(disk.makeDir(dirname(path)), disk.write(draft, bytes))
+      () => Effect.andThen(disk.makeDir(dirname(path)), write)
     ),
     Effect.andThen(modifiedAtMs === undefined ? Effect.void : disk.touch(draft, modifiedAtMs)),
     Effect.andThen(disk.rename(draft, path)),

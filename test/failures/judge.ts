@@ -50,12 +50,15 @@ export const verdict = async (
       )
     )
   )
-  const [first, second, read] = await Effect.runPromise(
-    Effect.all([Effect.exit(hash), Effect.exit(hash), Effect.exit(Effect.map(readState(directory), ({ ledger }) => hashOf(ledger)))]).pipe(
-      Effect.provideService(Disk, disk),
-      Effect.provide(Logger.layer([]))
-    )
+  const [torn, first, second, read] = await Effect.runPromise(
+    Effect.all([
+      tornView(directory),
+      Effect.exit(hash),
+      Effect.exit(hash),
+      Effect.exit(Effect.map(readState(directory), ({ ledger }) => hashOf(ledger)))
+    ]).pipe(Effect.provideService(Disk, disk), Effect.provide(Logger.layer([])))
   )
+  if (torn !== undefined) return torn
   if (Exit.isFailure(first)) return `the start fails: ${JSON.stringify(first.cause)}`
   const cuts = states.get(first.value)
   if (cuts === undefined) return "the state is that of no prefix"
@@ -67,6 +70,17 @@ export const verdict = async (
   if (Exit.isFailure(read) || read.value !== first.value) return "a reader comes to another state"
   return undefined
 }
+
+/** A status file that is not a whole line of some moment: what a reader would see before the next start. */
+const tornView = Effect.fnUntraced(function* (directory: string) {
+  const disk = yield* Disk
+  const folder = `${directory}/skills/status`
+  for (const name of (yield* Effect.orDie(disk.list(folder))).filter((name) => name.endsWith(".txt"))) {
+    const text = Buffer.from(yield* Effect.orDie(disk.read(`${folder}/${name}`))).toString()
+    if (!/^status=\w+,timestamp=[^,\n]+,run=[^\n\0]+\n$/.test(text)) return `${name} is no whole line: ${JSON.stringify(text)}`
+  }
+  return undefined
+})
 
 /** What these files, by path below `/state`, add up to. */
 export const ledgerOf = (files: ReadonlyMap<string, Buffer>): Ledger => {

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { JournalEvent } from "../../src/domain/JournalEvent.ts"
-import type { StateOptions } from "../../src/layers/StateStore.ts"
+import type { NewEvent, StateOptions } from "../../src/layers/StateStore.ts"
 import { adopted, paused } from "../contracts/state.ts"
 
 /** One disk, many starts on it. */
@@ -22,6 +22,7 @@ export interface Stage {
 export interface Started {
   readonly append: (name: string, size?: number) => Effect.Effect<void>
   readonly compact: Effect.Effect<void, unknown>
+  readonly flushed: Effect.Effect<void>
   readonly close: Effect.Effect<void>
 }
 
@@ -38,12 +39,29 @@ export interface Scenario {
   readonly play: (stage: Stage, turn: number) => Effect.Effect<void, unknown>
 }
 
-/** What `append` of a name and a size appends. */
-export const eventsOf = (name: string, size: number) => [adopted(name), paused(name, "x".repeat(size))] as const
+/** What `append` of a name and a size appends; a name that begins with `run-` has a run that ends, and so a status file. */
+export const eventsOf = (name: string, size: number): ReadonlyArray<NewEvent> =>
+  name.startsWith("run-")
+    ? [
+        adopted(name),
+        { type: "run.claimed", atMs: 1, run: `${name}@${size}`, skill: name, slot: 1, fence: 1, digest: "d", missed: 0 },
+        {
+          type: "run.settled",
+          atMs: 2,
+          run: `${name}@${size}`,
+          outcome: "success",
+          reason: "",
+          startedAtMs: 1,
+          durationMs: 1,
+          fields: { text: "x".repeat(size) },
+          report: null
+        }
+      ]
+    : [adopted(name), paused(name, "x".repeat(size))]
 
 /** The same as they are on record. */
 export const recordedOf = (name: string, size: number): ReadonlyArray<JournalEvent> =>
-  eventsOf(name, size).map((event) => ({ v: 1, ...event }))
+  eventsOf(name, size).map((event) => ({ v: 1, ...event }) as JournalEvent)
 
 /** What every start is given but for what a scenario says. */
 export const small: StateOptions = { reserveBytes: 64 }
@@ -144,6 +162,18 @@ export const scenarios: ReadonlyArray<Scenario> = [
         const next = yield* stage.start()
         yield* Effect.all([old.append("of the old one"), next.append("of the new one")], { concurrency: "unbounded", discard: true })
         yield* old.append("too late")
+      })
+  },
+  {
+    name: "views",
+    play: (stage) =>
+      Effect.gen(function* () {
+        const store = yield* stage.start()
+        for (const n of [1, 2]) {
+          yield* store.append("run-a", 40 * n)
+          yield* store.append("run-b", 600 * n)
+          yield* store.flushed
+        }
       })
   },
   {

@@ -40,6 +40,7 @@ export const starts = (disk: () => Disk["Service"], directory: string, begin: ()
               return Effect.match(store.append(...eventsOf(name, size)), { onSuccess: () => notes.acknowledged(n), onFailure: () => {} })
             }),
           compact: store.compact,
+          flushed: store.flushed,
           close: Scope.close(scope, Exit.void)
         }
       })

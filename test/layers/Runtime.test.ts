@@ -271,7 +271,7 @@ describe("storage that fails", () => {
         for (const [operation, code] of [
           ["append", "ENOSPC"],
           ["datasync", "EIO"],
-          ["write", "EROFS"],
+          ["open", "EROFS"],
           ["rename", "EACCES"]
         ] as const) {
           const world = yield* closable({ skills: [given("beat", everyTen)] })

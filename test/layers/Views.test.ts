@@ -198,7 +198,7 @@ describe("a view", () => {
       yield* Effect.flatMap(StateStore, (store) =>
         Effect.gen(function* () {
           yield* store.view("status.json", "old")
-          for (const operation of ["write", "touch", "rename"] as const) {
+          for (const operation of ["open", "append", "datasync", "touch", "rename"] as const) {
             memory.fail(operation, "ENOSPC")
             yield* store.view("status.json", "new", 5)
             memory.heal()
