@@ -25,7 +25,8 @@ describe.skipIf(because !== undefined)("a process killed at any of its calls los
               kit,
               scenarios.find((one) => one.name === "append")!
             )
-      const { boundaries, kills, missed, violations } = await everyBoundary(kit, scenario, { beyond, torn: [50] })
+      // Of the two lines of an append the first one is whole then, and is not to be read.
+      const { boundaries, kills, missed, violations } = await everyBoundary(kit, scenario, { beyond, torn: [80] })
       console.log(`${name}: ${boundaries} boundaries, ${kills} kills, ${missed} missed, ${violations.length} violations`)
       assert.deepStrictEqual(violations, [])
       assert.isAtMost(missed, kills / 20)

@@ -68,6 +68,9 @@ export const prepare = (scenario: Scenario, folder: string): void => {
   for (const [name, bytes] of given) writeFileSync(join(directory, "journal", name), bytes)
 }
 
+/** Longer than any play on a machine under load: one that does not end is a fault. */
+const longestMs = 60_000
+
 export interface Playing {
   /** Where the calls are written. */
   readonly log?: string
@@ -105,6 +108,10 @@ export const play = (
     const child = spawn(process.execPath, [player, scenario.name, directory, "1"], { env, stdio: [input, "pipe", "pipe"] })
     child.stdin?.on("error", () => {}) // It is dead, which is what it is for.
     let timer: NodeJS.Timeout | undefined
+    const deadline = setTimeout(() => {
+      child.kill("SIGKILL")
+      reject(new Error(`${scenario.name} does not end: ${JSON.stringify(blow)}`))
+    }, longestMs)
     let [said, complained, heardTo] = ["", "", 0]
     child.stdout!.on("data", (data) => {
       if (killAfterMs !== undefined) timer ??= setTimeout(() => child.kill("SIGKILL"), killAfterMs)
@@ -117,6 +124,7 @@ export const play = (
     child.stderr!.on("data", (data) => (complained += String(data)))
     child.once("close", (code, signal) => {
       clearTimeout(timer)
+      clearTimeout(deadline)
       if (code === 0 || signal === "SIGKILL") resolve(heard(said))
       else reject(new Error(`${scenario.name} left with ${code ?? signal}:\n${complained}`))
     })
@@ -146,7 +154,7 @@ export interface Choice {
 }
 
 /** Every boundary of a scenario: killed before and after it, and in the middle of each write; or refused, once and from then on. */
-export const everyBoundary = async (kit: Kit, scenario: Scenario, { beyond = [], torn = [1, 50, 99] }: Choice = {}): Promise<Tried> => {
+export const everyBoundary = async (kit: Kit, scenario: Scenario, { beyond = [], torn = [1, 50, 80, 99] }: Choice = {}): Promise<Tried> => {
   const calls = await boundariesOf(kit, scenario)
   const differs = calls.findIndex((call, i) => call !== beyond[i])
   const own = differs < 0 ? calls.length : differs
@@ -227,6 +235,14 @@ export const boundariesOf = async (
     .map((line) => line.replace(/^\d+ /, "").replace(/\.draft-\w+/, ".draft")) // Named at random.
     .filter((line) => only.test(line))
 }
+
+/** What two processes were asked for and acknowledged, one after the other: of the later one, the start that was let in. */
+export const joined = (before: Played, after: Played): Played => ({
+  submitted: [...before.submitted, ...after.submitted.slice(-1)],
+  acknowledged: [...before.acknowledged, ...after.acknowledged.slice(-1)],
+  copied: before.copied && [...before.copied, ...after.submitted.slice(-1).map(() => 0)],
+  ended: after.ended
+})
 
 const heard = (said: string): Played => {
   const submitted: Array<Array<ReadonlyArray<JournalEvent>>> = []

@@ -2,7 +2,7 @@
 import type { ChildProcess } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { type Blow, boundariesOf, judge, type Kit, play, type Played, prepare, type Tried } from "./boundaries.ts"
+import { type Blow, boundariesOf, joined, judge, type Kit, play, type Played, prepare, type Tried } from "./boundaries.ts"
 import { handOver } from "./scenarios.ts"
 
 export interface HandedOver extends Tried {
@@ -73,17 +73,8 @@ const playBoth = async (kit: Kit, folder: string, blow: Blow): Promise<Both> => 
     : after.ended === "over" && after.acknowledged.at(-1) === 2
       ? undefined
       : "the next one did not get what the holder left"
-  const together: Played = {
-    submitted: [...holder.submitted, ...startsThatWrote(after)],
-    acknowledged: [...holder.acknowledged, ...after.acknowledged.slice(-1)],
-    copied: undefined,
-    ended: after.ended
-  }
-  return { holder, together, met, wrong }
+  return { holder, together: joined(holder, after), met, wrong }
 }
-
-/** Of all the times that the next one tried, the one that was let in. */
-const startsThatWrote = ({ submitted }: Played) => submitted.slice(-1)
 
 /** Whether a process still runs: one that is dying, or only waits to be buried, does not. */
 const alive = (pid: number): boolean => {

@@ -6,9 +6,9 @@
 import { spawnSync } from "node:child_process"
 import { mkdirSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { type Blow, boundariesOf, errno, judge, type Kit, play, prepare, type Tried, unable } from "./boundaries.ts"
+import { type Blow, boundariesOf, errno, joined, judge, type Kit, play, prepare, type Tried, unable } from "./boundaries.ts"
 import { mulberry32 } from "./mulberry32.ts"
-import { scenarios } from "./scenarios.ts"
+import { handOver, scenarios } from "./scenarios.ts"
 
 /** The file systems that are tried, with the size of their image and how it is made. */
 export const fileSystems = {
@@ -71,12 +71,15 @@ export const powerCuts = async (kit: Kit, type: FileSystem, cuts: number, seed: 
       image.mount()
       prepare(scenario, image.folder)
       image.settle()
-      const played = await play(kit, scenario, image.folder, blow, byClock ? { killAfterMs } : {})
+      let played = await play(kit, scenario, image.folder, blow, byClock ? { killAfterMs } : {})
+      // What the killed one wrote and did not sync can still be read, and the power goes when the next one has built on it.
+      const then: Blow | undefined = random() < 0.4 ? { at: 10 + below(30), when: "after" } : undefined
+      if (then !== undefined) played = joined(played, await play(kit, handOver.next, image.folder, then))
       const refused = image.cut()
       if (refused !== undefined) throw new Error(refused)
       image.mount()
       const wrong = await judge(scenario, image.folder, played)
-      const what = `${type}, seed ${seed}, cut ${n + 1}, ${scenario.name}, ${JSON.stringify(blow)}${byClock ? `, ${killAfterMs} ms` : ""}`
+      const what = `${type}, seed ${seed}, cut ${n + 1}, ${scenario.name}, ${JSON.stringify([blow, then])}${byClock ? `, ${killAfterMs} ms` : ""}`
       all.set(scenario.name, {
         boundaries,
         kills: kills + 1,

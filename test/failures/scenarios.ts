@@ -2,6 +2,7 @@
 import { Effect, Schedule } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { LockHeld } from "../../src/domain/Errors.ts"
 import type { JournalEvent } from "../../src/domain/JournalEvent.ts"
 import type { StateOptions } from "../../src/layers/StateStore.ts"
 import { adopted, paused } from "../contracts/state.ts"
@@ -218,13 +219,16 @@ export const handOver: { readonly holder: Scenario; readonly next: Scenario } = 
     name: "hand-over: next",
     play: (stage) =>
       Effect.gen(function* () {
-        const first = yield* Effect.result(stage.start())
-        if (first._tag === "Failure") yield* stage.refused
-        const store = first._tag === "Success" ? first.success : yield* Effect.retry(stage.start(), Schedule.spaced("2 millis"))
+        const store = yield* Effect.retry(
+          Effect.tapError(stage.start(), (error) => (held(error) ? stage.refused : Effect.void)),
+          { schedule: Schedule.spaced("2 millis"), while: held }
+        )
         yield* many(store, 6, 8)
       })
   }
 }
+
+const held = (error: unknown): boolean => error instanceof LockHeld
 
 const many = (started: Started, from: number, to: number, size?: number) =>
   Effect.forEach(
