@@ -2,7 +2,8 @@
  * Breaks the promises of the design on purpose, one at a time, and says which tests notice: `npm run mutants [-- NAME ...]`.
  *
  * Each mutant is made in a copy of the tree under the temporary folder and judged by the tests named beside it. One that
- * survives ends the command with 1, and so does one whose place in the code is no longer there.
+ * survives ends the command with 1, and so does one whose place in the code is no longer there. One whose tests were all
+ * skipped, such as those that cut the power where nobody is root, is neither.
  */
 import { spawnSync } from "node:child_process"
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
@@ -13,6 +14,7 @@ import { journalMutants } from "./mutants/journal.ts"
 import { ledgerMutants } from "./mutants/ledger.ts"
 import { lockMutants } from "./mutants/lock.ts"
 import type { Mutant } from "./mutants/mutant.ts"
+import { realMutants } from "./mutants/real.ts"
 import { simulatedMutants } from "./mutants/simulated.ts"
 
 const supervisorInvoke = `      invoke: {
@@ -31,6 +33,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...ledgerMutants,
   ...lockMutants,
   ...simulatedMutants,
+  ...realMutants,
   {
     name: "the supervisor is invoked below a mode of the link",
     edits: [
@@ -213,14 +216,15 @@ const root = resolve(import.meta.dirname, "..")
 const vitest = join(dirname(createRequire(import.meta.url).resolve("vitest/package.json")), "vitest.mjs")
 const asked = process.argv.slice(2)
 const chosen = mutants.filter(({ name }) => asked.length === 0 || asked.some((words) => name.includes(words)))
-let survivors = 0
+let [survivors, skipped] = [0, 0]
 
-for (const { name, edits, tests } of chosen) {
+for (const { name, edits, tests, kills } of chosen) {
   const copy = mkdtempSync(join(tmpdir(), "holdfast-mutant-"))
   try {
-    for (const part of ["src", "test", "skills", "package.json", "tsconfig.json", "vitest.config.ts"])
+    for (const part of ["src", "test", "skills", "package.json", "tsconfig.json", "vitest.config.ts", "vitest.deep.config.ts"])
       cpSync(join(root, part), join(copy, part), { recursive: true })
     symlinkSync(join(root, "node_modules"), join(copy, "node_modules"))
+    const deep = kills === undefined ? [] : ["-c", "vitest.deep.config.ts"]
     const misplaced = edits.find(({ file, find }) => !readFileSync(join(copy, file), "utf8").includes(find))
     for (const { file, find, put } of edits) {
       const path = join(copy, file)
@@ -231,31 +235,35 @@ for (const { name, edits, tests } of chosen) {
     }
     const judged =
       misplaced === undefined
-        ? spawnSync(process.execPath, [vitest, "run", "--reporter=json", "--outputFile=report.json", ...tests], {
+        ? spawnSync(process.execPath, [vitest, "run", ...deep, "--reporter=json", "--outputFile=report.json", ...tests], {
             cwd: copy,
-            encoding: "utf8"
+            encoding: "utf8",
+            env: { ...process.env, HOLDFAST_DEEP_KILLS: String(kills ?? 0), HOLDFAST_DEEP_SEED: "1" }
           })
         : undefined
-    const noticed = judged === undefined ? [] : failures(join(copy, "report.json"))
-    if (noticed.length === 0) survivors += 1
-    const verdict = misplaced !== undefined ? `MISPLACED in ${misplaced.file}` : noticed.length > 0 ? "caught" : "SURVIVED"
+    const noticed = judged === undefined ? [] : named("failed", join(copy, "report.json"))
+    const unasked = judged !== undefined && named("passed", join(copy, "report.json")).length + noticed.length === 0
+    if (unasked) skipped += 1
+    else if (noticed.length === 0) survivors += 1
+    const verdict =
+      misplaced !== undefined ? `MISPLACED in ${misplaced.file}` : unasked ? "skipped" : noticed.length > 0 ? "caught" : "SURVIVED"
     console.log(`${verdict.padEnd(9)} ${name}`)
     for (const test of noticed.slice(0, 3)) console.log(`          by: ${test}`)
   } finally {
     rmSync(copy, { recursive: true, force: true })
   }
 }
-console.log(`\n${chosen.length - survivors} of ${chosen.length} mutants caught`)
+console.log(`\n${chosen.length - survivors - skipped} of ${chosen.length} mutants caught${skipped > 0 ? `, ${skipped} skipped` : ""}`)
 process.exitCode = survivors === 0 ? 0 : 1
 
-/** The names of the tests that failed; a file that did not even load has noticed nothing. */
-function failures(report: string): ReadonlyArray<string> {
+/** The names of the tests that ended so; a file that did not even load has noticed nothing. */
+function named(end: "failed" | "passed", report: string): ReadonlyArray<string> {
   const { testResults } = JSON.parse(readFileSync(report, "utf8")) as {
     readonly testResults: ReadonlyArray<{
       readonly assertionResults: ReadonlyArray<{ readonly status: string; readonly fullName: string }>
     }>
   }
   return testResults.flatMap(({ assertionResults }) =>
-    assertionResults.filter(({ status }) => status === "failed").map(({ fullName }) => fullName)
+    assertionResults.filter(({ status }) => status === end).map(({ fullName }) => fullName)
   )
 }

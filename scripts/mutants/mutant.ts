@@ -3,6 +3,8 @@ export interface Mutant {
   readonly name: string
   readonly edits: ReadonlyArray<{ readonly file: string; readonly find: string; readonly put: string }>
   readonly tests: ReadonlyArray<string>
+  /** The tests are of the deep tier: with so many kills. */
+  readonly kills?: number
 }
 
 /** One that is a single edit. */

@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs"
 import { assert, it } from "vitest"
 import { everyBoundary, makeKit, randomKills, type Tried, unable } from "./boundaries.ts"
+import { everyHandOver } from "./handOver.ts"
 import { scenarios } from "./scenarios.ts"
 
 const seed = Number(process.env["HOLDFAST_DEEP_SEED"] ?? 1)
@@ -19,6 +20,8 @@ it.skipIf(because !== undefined)("a process killed anywhere, and while it recove
   const made = () => all.reduce((sum, { kills }) => sum + kills, 0)
   try {
     for (const scenario of scenarios) told("every boundary", scenario.name, await everyBoundary(kit, scenario))
+    const handed = await everyHandOver(kit)
+    told(`every boundary, ${handed.met} before the eyes of the next`, "hand-over", handed)
     const killed = scenarios.filter(({ fails }) => fails === undefined)
     for (let round = 0; made() < budget; round++) {
       const each = Math.min(250, Math.ceil((budget - made()) / killed.length))

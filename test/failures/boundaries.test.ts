@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { everyBoundary, type Kit, makeKit, unable } from "./boundaries.ts"
+import { boundariesOf, everyBoundary, type Kit, makeKit, unable } from "./boundaries.ts"
+import { everyHandOver } from "./handOver.ts"
 import { scenarios } from "./scenarios.ts"
 
 const because = unable()
@@ -16,11 +17,33 @@ describe.skipIf(because !== undefined)("a process killed at any of its calls los
   for (const name of ["append", "rotate", "compact"]) {
     it(`${name}: before, after and in the middle of each`, { timeout: 120_000 }, async () => {
       const scenario = scenarios.find((one) => one.name === name)!
-      const { boundaries, kills, missed, violations } = await everyBoundary(kit, scenario, (blow) => !("torn" in blow) || blow.torn === 50)
+      // All of them begin with the start that the first one is killed in.
+      const beyond =
+        name === "append"
+          ? []
+          : await boundariesOf(
+              kit,
+              scenarios.find((one) => one.name === "append")!
+            )
+      // Of the two lines of an append the first one is whole then, and is not to be read.
+      const { boundaries, kills, missed, violations } = await everyBoundary(kit, scenario, { beyond, torn: [80] })
       console.log(`${name}: ${boundaries} boundaries, ${kills} kills, ${missed} missed, ${violations.length} violations`)
       assert.deepStrictEqual(violations, [])
       assert.isAtMost(missed, kills / 20)
       assert.isAbove(kills, 2 * boundaries)
     })
   }
+
+  it(
+    "hand-over: the next process waits before the lock, and gets all that the killed one had acknowledged",
+    { timeout: 120_000 },
+    async () => {
+      const { boundaries, kills, met, violations } = await everyHandOver(kit, ({ at }) => at % 6 === 0)
+      console.log(
+        `hand-over: ${boundaries} boundaries, ${kills} kills, ${met} before the eyes of the next, ${violations.length} violations`
+      )
+      assert.deepStrictEqual(violations, [])
+      assert.isAbove(met, 0)
+    }
+  )
 })

@@ -1,5 +1,5 @@
 /** Scenarios on a real disk, with the program killed, or refused, at a chosen one of the calls that it makes of the system. */
-import { spawn, spawnSync } from "node:child_process"
+import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -9,6 +9,7 @@ import { diskNode } from "../../src/layers/DiskNode.ts"
 import { ledgerOf, prefixes, verdict } from "./judge.ts"
 import { mulberry32 } from "./mulberry32.ts"
 import { recordedOf, type Scenario, scenarios } from "./scenarios.ts"
+import { copyOf } from "./stage.ts"
 
 /** How a play is ended or disturbed, at its `at`-th boundary. */
 export type Blow =
@@ -21,6 +22,8 @@ export interface Played {
   /** Of each start, in order: the events of each append. */
   readonly submitted: ReadonlyArray<ReadonlyArray<ReadonlyArray<JournalEvent>>>
   readonly acknowledged: ReadonlyArray<number>
+  /** What had been acknowledged when a backup began that is durable. */
+  readonly copied: ReadonlyArray<number> | undefined
   readonly ended: "over" | "killed"
 }
 
@@ -52,24 +55,47 @@ export const makeKit = async (): Promise<Kit> => {
   return { folder, library, player: join(folder, "player.mjs") }
 }
 
-/** Puts there what the scenario begins with. */
-export const prepare = (scenario: Scenario, directory: string): void => {
+/** Of the folder that is watched: the state directory in it. A backup goes beside it. */
+export const directoryIn = (folder: string): string => join(folder, "state")
+
+/** Puts there what the scenario begins with, and nothing else. */
+export const prepare = (scenario: Scenario, folder: string): void => {
+  const directory = directoryIn(folder)
+  for (const old of [directory, copyOf(directory)]) rmSync(old, { recursive: true, force: true })
   const given = scenario.given?.() ?? new Map<string, Buffer>()
-  mkdirSync(directory, { recursive: true })
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
   if (given.size > 0) mkdirSync(join(directory, "journal"))
   for (const [name, bytes] of given) writeFileSync(join(directory, "journal", name), bytes)
 }
 
-/** Plays it in a process of its own. `killAfterMs` ends it at an instant instead of a boundary. */
+/** Longer than any play on a machine under load: one that does not end is a fault. */
+const longestMs = 60_000
+
+export interface Playing {
+  /** Where the calls are written. */
+  readonly log?: string
+  /** Ends it at an instant instead of a boundary, so many milliseconds after its first start begins. */
+  readonly killAfterMs?: number
+  /** Told of each line that it says; then what it reads may be written to the process. */
+  readonly onLine?: (line: string, child: ChildProcess) => void
+}
+
+/** Plays it in a process of its own. */
 export const play = (
   { library, player }: Kit,
   scenario: Scenario,
-  directory: string,
+  folder: string,
   blow: Blow,
-  { log, killAfterMs }: { readonly log?: string; readonly killAfterMs?: number } = {}
+  { log, killAfterMs, onLine }: Playing = {}
 ): Promise<Played> =>
   new Promise((resolve, reject) => {
-    const env: Record<string, string> = { BOUNDARY_DIR: `${directory}/`, BOUNDARY_AT: String(blow.at), LD_PRELOAD: library }
+    const directory = directoryIn(folder)
+    const env: Record<string, string> = {
+      BOUNDARY_DIR: `${folder}/`,
+      BOUNDARY_BUT: join(directory, "lock"), // SQLite's, who never writes to it.
+      BOUNDARY_AT: String(blow.at),
+      LD_PRELOAD: library
+    }
     if ("when" in blow) env["BOUNDARY_WHEN"] = blow.when
     if ("torn" in blow) env["BOUNDARY_TORN"] = String(blow.torn)
     if ("errno" in blow) {
@@ -78,23 +104,38 @@ export const play = (
       if (blow.sticky) env["BOUNDARY_STICKY"] = "1"
     }
     if (log !== undefined) env["BOUNDARY_LOG"] = log
-    const child = spawn(process.execPath, [player, scenario.name, directory, "1"], { env, stdio: ["ignore", "pipe", "pipe"] })
-    const timer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), killAfterMs)
-    let [said, complained] = ["", ""]
-    child.stdout.on("data", (data) => (said += String(data)))
-    child.stderr.on("data", (data) => (complained += String(data)))
+    const input = onLine === undefined ? "ignore" : "pipe"
+    const child = spawn(process.execPath, [player, scenario.name, directory, "1"], { env, stdio: [input, "pipe", "pipe"] })
+    child.stdin?.on("error", () => {}) // It is dead, which is what it is for.
+    let timer: NodeJS.Timeout | undefined
+    const deadline = setTimeout(() => {
+      child.kill("SIGKILL")
+      reject(new Error(`${scenario.name} does not end: ${JSON.stringify(blow)}`))
+    }, longestMs)
+    let [said, complained, heardTo] = ["", "", 0]
+    child.stdout!.on("data", (data) => {
+      if (killAfterMs !== undefined) timer ??= setTimeout(() => child.kill("SIGKILL"), killAfterMs)
+      said += String(data)
+      for (let end = said.indexOf("\n", heardTo); end >= 0; end = said.indexOf("\n", heardTo)) {
+        onLine?.(said.slice(heardTo, end), child)
+        heardTo = end + 1
+      }
+    })
+    child.stderr!.on("data", (data) => (complained += String(data)))
     child.once("close", (code, signal) => {
       clearTimeout(timer)
+      clearTimeout(deadline)
       if (code === 0 || signal === "SIGKILL") resolve(heard(said))
       else reject(new Error(`${scenario.name} left with ${code ?? signal}:\n${complained}`))
     })
   })
 
 /** What is wrong with what a play left; nothing where it is as it has to be. */
-export const judge = (scenario: Scenario, directory: string, { submitted, acknowledged }: Played): Promise<string | undefined> => {
+export const judge = (scenario: Scenario, folder: string, played: Played): Promise<string | undefined> => {
+  const { submitted, acknowledged, copied } = played
   const given = new Map([...(scenario.given?.() ?? [])].map(([name, bytes]) => [`/state/journal/${name}`, bytes]))
   const states = prefixes(submitted, () => ledgerOf(given))
-  return verdict({ ...diskNode, simulated: true }, directory, { acknowledged, submitted: submitted.map(({ length }) => length), states })
+  return verdict(diskNode, directoryIn(folder), { acknowledged, submitted: submitted.map(({ length }) => length), copied, states })
 }
 
 export interface Tried {
@@ -105,34 +146,42 @@ export interface Tried {
   readonly violations: ReadonlyArray<string>
 }
 
+export interface Choice {
+  /** The calls of another scenario: where this one begins with the same ones, they are left out. */
+  readonly beyond?: ReadonlyArray<string>
+  /** How many per cent of a write are made, one after the other. */
+  readonly torn?: ReadonlyArray<number>
+}
+
 /** Every boundary of a scenario: killed before and after it, and in the middle of each write; or refused, once and from then on. */
-export const everyBoundary = async (kit: Kit, scenario: Scenario, each: (blow: Blow) => boolean = () => true): Promise<Tried> => {
+export const everyBoundary = async (kit: Kit, scenario: Scenario, { beyond = [], torn = [1, 50, 80, 99] }: Choice = {}): Promise<Tried> => {
   const calls = await boundariesOf(kit, scenario)
+  const differs = calls.findIndex((call, i) => call !== beyond[i])
+  const own = differs < 0 ? calls.length : differs
   const blows = calls.flatMap((call, i): ReadonlyArray<Blow> => {
     const at = i + 1
     if (scenario.fails === "full")
       return [errno.full, errno.quota].flatMap((errno) => [false, true].map((sticky) => ({ at, errno, sticky })))
     if (scenario.fails === "sync") return [false, true].map((sticky) => ({ at, errno: errno.io, sticky }))
-    return [{ at, when: "before" }, { at, when: "after" }, ...(call.startsWith("write") ? [1, 50, 99].map((torn) => ({ at, torn })) : [])]
+    return [{ at, when: "before" }, { at, when: "after" }, ...(call.startsWith("write") ? torn.map((torn) => ({ at, torn })) : [])]
   })
   const violations: Array<string> = []
   let [kills, missed] = [0, 0]
-  const left = blows.filter(each)
+  const left = blows.filter(({ at }) => at > own)
   const hand = async (n: number) => {
-    const directory = join(kit.folder, `state-${n}`)
+    const folder = join(kit.folder, `play-${n}`)
     for (let blow = left.shift(); blow !== undefined; blow = left.shift()) {
-      rmSync(directory, { recursive: true, force: true })
-      prepare(scenario, directory)
+      prepare(scenario, folder)
       // What is refused for good is waited for without end; so is the one who looks.
-      const played = await play(kit, scenario, directory, blow, "sticky" in blow && blow.sticky ? { killAfterMs: 700 } : {})
+      const played = await play(kit, scenario, folder, blow, "sticky" in blow && blow.sticky ? { killAfterMs: 700 } : {})
       kills += 1
       if (played.ended === "over" && !("errno" in blow)) missed += 1
-      const wrong = await judge(scenario, directory, played)
+      const wrong = await judge(scenario, folder, played)
       if (wrong !== undefined) violations.push(`${scenario.name}, ${JSON.stringify(blow)} (${calls[blow.at - 1]}): ${wrong}`)
     }
   }
   await Promise.all([hand(1), hand(2)])
-  return { boundaries: calls.length, kills, missed, violations }
+  return { boundaries: calls.length - own, kills, missed, violations }
 }
 
 /**
@@ -144,30 +193,28 @@ export const randomKills = async (kit: Kit, scenario: Scenario, kills: number, s
   const below = (n: number) => Math.floor(random() * n)
   const boundaries = (await boundariesOf(kit, scenario)).length
   const start = scenarios.find(({ name }) => name === "first boot")!
-  const directory = join(kit.folder, `state-${scenario.name}`)
+  const folder = join(kit.folder, `play-${scenario.name}`)
   const violations: Array<string> = []
   let [made, missed] = [0, 0]
   while (made < kills) {
-    rmSync(directory, { recursive: true, force: true })
-    prepare(scenario, directory)
+    prepare(scenario, folder)
     const byClock = random() < 0.3
     const blow: Blow = byClock
       ? { at: 0 }
       : random() < 0.5
         ? { at: 1 + below(boundaries), when: "after" }
         : { at: 1 + below(boundaries), torn: below(100) }
-    const played = await play(kit, { ...scenario, fails: undefined }, directory, blow, byClock ? { killAfterMs: 60 + below(120) } : {})
+    const played = await play(kit, { ...scenario, fails: undefined }, folder, blow, byClock ? { killAfterMs: below(80) } : {})
     made += 1
     if (played.ended === "over") missed += 1
-    const again: Blow = { at: 1 + below(12), torn: below(100) }
+    const again: Blow = { at: 1 + below(24), torn: below(100) }
     if (made < kills && random() < 0.5) {
-      await play(kit, start, directory, again)
+      await play(kit, start, folder, again)
       made += 1
     }
-    const wrong = await judge(scenario, directory, played)
+    const wrong = await judge(scenario, folder, played)
     if (wrong !== undefined) violations.push(`${scenario.name}, seed ${seed}, kill ${made}, ${JSON.stringify([blow, again])}: ${wrong}`)
   }
-  rmSync(directory, { recursive: true, force: true })
   return { boundaries, kills: made, missed, violations }
 }
 
@@ -175,24 +222,32 @@ export const randomKills = async (kit: Kit, scenario: Scenario, kills: number, s
 export const boundariesOf = async (
   kit: Kit,
   scenario: Scenario,
-  directory = join(kit.folder, `calls-${scenario.name}`)
+  folder = join(kit.folder, `calls-${scenario.name}`)
 ): Promise<ReadonlyArray<string>> => {
-  const log = `${directory}.log`
-  rmSync(directory, { recursive: true, force: true })
+  const log = `${folder}.log`
   rmSync(log, { force: true })
-  prepare(scenario, directory)
-  await play(kit, scenario, directory, { at: 0 }, { log })
+  prepare(scenario, folder)
+  await play(kit, scenario, folder, { at: 0 }, { log })
   const only = scenario.fails === "sync" ? /^(fsync|fdatasync) / : scenario.fails === "full" ? /^(create|write|mkdir|rename|link) / : / /
   return readFileSync(log, "utf8")
     .trimEnd()
     .split("\n")
-    .map((line) => line.replace(/^\d+ /, ""))
+    .map((line) => line.replace(/^\d+ /, "").replace(/\.draft-\w+/, ".draft")) // Named at random.
     .filter((line) => only.test(line))
 }
+
+/** What two processes were asked for and acknowledged, one after the other: of the later one, the start that was let in. */
+export const joined = (before: Played, after: Played): Played => ({
+  submitted: [...before.submitted, ...after.submitted.slice(-1)],
+  acknowledged: [...before.acknowledged, ...after.acknowledged.slice(-1)],
+  copied: before.copied && [...before.copied, ...after.submitted.slice(-1).map(() => 0)],
+  ended: after.ended
+})
 
 const heard = (said: string): Played => {
   const submitted: Array<Array<ReadonlyArray<JournalEvent>>> = []
   const durable: Array<Set<number>> = []
+  const copies: Array<number> = []
   let ended: Played["ended"] = "killed"
   for (const line of said.split("\n").slice(0, -1)) {
     const [word, start = "", number = "", ...name] = line.split(" ")
@@ -202,6 +257,7 @@ const heard = (said: string): Played => {
     }
     if (word === "+") submitted[Number(start)]!.push(recordedOf(name.join(" "), Number(number)))
     if (word === "=") durable[Number(start)]!.add(Number(number))
+    if (word === "copied") copies[Number(start)] = Number(number)
     if (word === "over") ended = "over"
   }
   const acknowledged = durable.map((set) => {
@@ -209,5 +265,6 @@ const heard = (said: string): Played => {
     while (set.has(n)) n += 1
     return n
   })
-  return { submitted, acknowledged, ended }
+  const copied = copies.length === 0 ? undefined : submitted.map((_, i) => copies[i] ?? 0)
+  return { submitted, acknowledged, copied, ended }
 }

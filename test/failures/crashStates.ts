@@ -40,7 +40,7 @@ export const walk = async (scenario: Scenario, { seed = 1, pieceBytes = sectorBy
   for (let turn = 1; turn <= (scenario.turns ?? 1); turn++) {
     const found = new Map<string, Found>()
     /** What each start was asked to append, and how much of it, from its first on, it acknowledged. */
-    const asked: Array<{ readonly submitted: Array<ReadonlyArray<JournalEvent>>; readonly acknowledged: Set<number> }> = []
+    const asked: Array<{ readonly submitted: Array<ReadonlyArray<JournalEvent>>; readonly acknowledged: Set<number>; copied?: number }> = []
     let over = false
     const look = () => {
       if (over) return // What the writers of this turn still do is no part of it.
@@ -53,7 +53,8 @@ export const walk = async (scenario: Scenario, { seed = 1, pieceBytes = sectorBy
           if (!next.value.all) sampled += 1
           break
         }
-        note(found, next.value, acknowledged, submitted)
+        const copied = asked.some(({ copied }) => copied !== undefined) ? asked.map(({ copied }) => copied ?? 0) : undefined
+        note(found, next.value, acknowledged, submitted, copied)
       }
     }
     let sim = simulatedDisk(given.size === 0 ? undefined : imageOf(given), look, pieceBytes)
@@ -62,11 +63,15 @@ export const walk = async (scenario: Scenario, { seed = 1, pieceBytes = sectorBy
       () => (scenario.shuffled === true ? unhurried(sim.disk, shuffle) : sim.disk),
       "/state",
       () => {
-        const here = { submitted: [] as Array<ReadonlyArray<JournalEvent>>, acknowledged: new Set<number>() }
+        const here: (typeof asked)[number] = { submitted: [], acknowledged: new Set() }
         asked.push(here)
         return {
           submitted: (_, name, size) => void here.submitted.push(recordedOf(name, size)),
-          acknowledged: (n) => void here.acknowledged.add(n)
+          acknowledged: (n) => void here.acknowledged.add(n),
+          copied: (acknowledged) => {
+            here.copied = acknowledged
+            look() // Told of without a change to the disk: from now on the copy counts.
+          }
         }
       }
     )
@@ -80,7 +85,9 @@ export const walk = async (scenario: Scenario, { seed = 1, pieceBytes = sectorBy
         sim = simulatedDisk(images[images.length >> 1], look, pieceBytes)
       },
       refuse: (n, code) => sim.refuse(n, code),
-      failSync: (n) => sim.failSync(n)
+      failSync: (n) => sim.failSync(n),
+      visited: Effect.void,
+      refused: Effect.void
     }
     await Effect.runPromise(scenario.play(stage, turn).pipe(Effect.provide(Logger.layer([]))))
     look()
@@ -127,18 +134,20 @@ interface Found extends Omit<Known, "states"> {
   readonly image: Image
   acknowledged: Cut
   submitted: Cut
+  copied: Cut | undefined
 }
 
 /** The same disk may be left at several moments: the most that was acknowledged and the least that was asked for bind it. */
-const note = (found: Map<string, Found>, image: Image, acknowledged: Cut, submitted: Cut): void => {
+const note = (found: Map<string, Found>, image: Image, acknowledged: Cut, submitted: Cut, copied: Cut | undefined): void => {
   const hash = createHash("sha1")
   for (const [path, bytes] of [...image.files].sort(([a], [b]) => (a < b ? -1 : 1)))
     hash.update(`\n${path} ${bytes.length}\n`).update(bytes)
   const key = hash.digest("hex")
   const known = found.get(key)
-  if (known === undefined) found.set(key, { image, acknowledged, submitted })
+  if (known === undefined) found.set(key, { image, acknowledged, submitted, copied })
   else {
     known.acknowledged = acknowledged.map((n, i) => Math.max(n, known.acknowledged[i] ?? 0))
+    known.copied = copied ?? known.copied
     known.submitted = known.submitted.map((n, i) => Math.min(n, submitted[i] ?? 0))
   }
 }

@@ -6,11 +6,14 @@ import type { Ledger } from "../../src/domain/Ledger.ts"
 import { Disk } from "../../src/layers/Disk.ts"
 import { readState, StateStore } from "../../src/layers/StateStore.ts"
 import { small } from "./scenarios.ts"
+import { copyOf } from "./stage.ts"
 
 /** What is known from outside of what a crash left. Of each start: how many appends it had been asked for, how many it had acknowledged. */
 export interface Known {
   readonly acknowledged: Cut
   readonly submitted: Cut
+  /** What had been acknowledged when a backup began that is durable. */
+  readonly copied?: Cut | undefined
   readonly states: ReadonlyMap<string, ReadonlyArray<Cut>>
 }
 
@@ -36,13 +39,49 @@ export const prefixes = (
   return states
 }
 
-/** What is wrong with it; nothing where it is as it has to be. Starts twice on it. */
-export const verdict = async (
+/** What is wrong with a directory, or with its backup; nothing where both are as they have to be. Starts twice on each. */
+export const verdict = async (disk: Disk["Service"], directory: string, known: Known): Promise<string | undefined> => {
+  const wrong = await verdictOf(disk, directory, known)
+  if (wrong !== undefined) return wrong
+  const copy = copyOf(directory)
+  if (known.copied !== undefined) {
+    const wrong = await verdictOf(disk, copy, { ...known, acknowledged: known.copied })
+    return wrong && `the backup: ${wrong}`
+  }
+  // One that nobody was told of may be refused, but it is not taken for what never was.
+  const [read] = await exits(disk, [reading(copy)])
+  const was = (hash: string) => known.states.has(hash) || hash === hashOf(ledgerOf(new Map())) // Nothing is copied yet.
+  return Exit.isSuccess(read!) && !was(read.value) ? "a part of a backup is the state of no prefix" : undefined
+}
+
+const verdictOf = async (
   disk: Disk["Service"],
   directory: string,
   { acknowledged, submitted, states }: Known
 ): Promise<string | undefined> => {
-  const hash = Effect.scoped(
+  const torn = await Effect.runPromise(Effect.provideService(tornView(directory), Disk, disk))
+  if (torn !== undefined) return torn
+  // A reader comes first: it meets what the crash left, which a start mends.
+  const [before, first, second, after] = await exits(disk, [reading(directory), start(directory), start(directory), reading(directory)])
+  if (Exit.isFailure(first!)) return `the start fails: ${JSON.stringify(first.cause)}`
+  const hash = first!.value
+  const cuts = states.get(hash)
+  if (cuts === undefined) return "the state is that of no prefix"
+  const proper = (cut: Cut) => cut.every((n, i) => n >= (acknowledged[i] ?? 0) && n <= (submitted[i] ?? 0))
+  if (!cuts.some(proper)) return `acknowledged were ${acknowledged.join()} of ${submitted.join()}, there are ${cuts.join(" or ")}`
+  if (Exit.isFailure(second!) || second!.value !== hash) return "a second start comes to another state"
+  if (Exit.isFailure(before!)) return `a reader before the start fails: ${JSON.stringify(before.cause)}`
+  if (before!.value !== hash) return "a reader before the start comes to another state"
+  if (Exit.isFailure(after!) || after!.value !== hash) return "a reader comes to another state"
+  return undefined
+}
+
+/** One after the other, however each of them ends. */
+const exits = (disk: Disk["Service"], work: ReadonlyArray<Effect.Effect<string, unknown, Disk>>) =>
+  Effect.runPromise(Effect.forEach(work, Effect.exit).pipe(Effect.provideService(Disk, disk), Effect.provide(Logger.layer([]))))
+
+const start = (directory: string) =>
+  Effect.scoped(
     Effect.flatMap(Layer.build(StateStore.layer(directory, small)), (built) =>
       Effect.provide(
         StateStore.use((store) => Effect.sync(() => hashOf(store.ledger))),
@@ -50,26 +89,8 @@ export const verdict = async (
       )
     )
   )
-  const [torn, first, second, read] = await Effect.runPromise(
-    Effect.all([
-      tornView(directory),
-      Effect.exit(hash),
-      Effect.exit(hash),
-      Effect.exit(Effect.map(readState(directory), ({ ledger }) => hashOf(ledger)))
-    ]).pipe(Effect.provideService(Disk, disk), Effect.provide(Logger.layer([])))
-  )
-  if (torn !== undefined) return torn
-  if (Exit.isFailure(first)) return `the start fails: ${JSON.stringify(first.cause)}`
-  const cuts = states.get(first.value)
-  if (cuts === undefined) return "the state is that of no prefix"
-  if (!cuts.some((cut) => acknowledged.every((n, i) => cut[i]! >= n)))
-    return `acknowledged were ${acknowledged.join()}, there are ${cuts.join(" or ")}`
-  if (!cuts.some((cut) => cut.every((n, i) => n <= (submitted[i] ?? 0))))
-    return `submitted were ${submitted.join()}, there are ${cuts.join(" or ")}`
-  if (Exit.isFailure(second) || second.value !== first.value) return "a second start comes to another state"
-  if (Exit.isFailure(read) || read.value !== first.value) return "a reader comes to another state"
-  return undefined
-}
+
+const reading = (directory: string) => Effect.map(readState(directory), ({ ledger }) => hashOf(ledger))
 
 /** A status file that is not a whole line of some moment: what a reader would see before the next start. */
 const tornView = Effect.fnUntraced(function* (directory: string) {

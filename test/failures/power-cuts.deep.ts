@@ -20,8 +20,11 @@ it("a file system that loses its power keeps all that was acknowledged", async (
         const type = name as keyof typeof fileSystems
         const because = uncuttable(kit, type)
         if (because !== undefined) return console.log(`power cuts on ${type}: skipped, because ${because}`)
-        const { kills, missed, violations } = await powerCuts(kit, type, cuts, seed)
-        console.log(`power cuts on ${type}: seed ${seed}, ${kills} cuts, ${missed} after the end, ${violations.length} violations`)
+        const tried = await powerCuts(kit, type, cuts, seed)
+        for (const [name, { kills, missed, violations }] of tried)
+          console.log(`${type}: ${name}: ${kills} cuts, ${missed} after the end, ${violations.length} violations`)
+        const violations = [...tried.values()].flatMap(({ violations }) => violations)
+        console.log(`power cuts on ${type}: seed ${seed}, ${cuts} cuts, ${violations.length} violations`)
         return violations
       })
     )

@@ -1,7 +1,8 @@
 /** The ways in which the state service writes, played on any disk: one in memory that is crashed everywhere, and a real one. */
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { LockHeld } from "../../src/domain/Errors.ts"
 import type { JournalEvent } from "../../src/domain/JournalEvent.ts"
 import type { NewEvent, StateOptions } from "../../src/layers/StateStore.ts"
 import { adopted, paused } from "../contracts/state.ts"
@@ -17,12 +18,17 @@ export interface Stage {
   /** The `n`-th change from here on is refused; the `n`-th sync fails. From outside on a real disk, where these do nothing. */
   readonly refuse: (n: number, code: string) => void
   readonly failSync: (n: number) => void
+  /** Of two processes: the one that holds the directory waits here until the other one says that it was refused. */
+  readonly visited: Effect.Effect<void>
+  readonly refused: Effect.Effect<void>
 }
 
 export interface Started {
   readonly append: (name: string, size?: number) => Effect.Effect<void>
   readonly compact: Effect.Effect<void, unknown>
   readonly flushed: Effect.Effect<void>
+  /** Into the folder `copy` beside the directory. */
+  readonly backup: Effect.Effect<void, unknown>
   readonly close: Effect.Effect<void>
 }
 
@@ -34,6 +40,8 @@ export interface Scenario {
   readonly fails?: "full" | "sync" | undefined
   /** On a simulated disk each call takes a while, by chance, another one in each turn. */
   readonly shuffled?: true
+  /** Starts while another start of the same process is still there, which the lock of a machine would refuse. */
+  readonly overlaps?: true
   /** The journal that is there before it begins: files by name. */
   readonly given?: () => ReadonlyMap<string, Buffer>
   readonly play: (stage: Stage, turn: number) => Effect.Effect<void, unknown>
@@ -130,6 +138,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   },
   {
     name: "recovery after a kill",
+    overlaps: true,
     play: (stage) =>
       Effect.gen(function* () {
         const store = yield* stage.start()
@@ -141,6 +150,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   },
   {
     name: "recovery of a recovery",
+    overlaps: true,
     play: (stage) =>
       Effect.gen(function* () {
         const store = yield* stage.start()
@@ -155,6 +165,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   },
   {
     name: "lock take-over",
+    overlaps: true,
     play: (stage) =>
       Effect.gen(function* () {
         const old = yield* stage.start({ segmentBytes: 500 })
@@ -180,6 +191,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "two writers at once",
     turns: 24,
     shuffled: true,
+    overlaps: true,
     play: (stage) =>
       Effect.gen(function* () {
         const old = yield* stage.start({ segmentBytes: 300 })
@@ -198,6 +210,16 @@ export const scenarios: ReadonlyArray<Scenario> = [
       })
   },
   {
+    name: "backup",
+    play: (stage) =>
+      Effect.gen(function* () {
+        const store = yield* stage.start({ segmentBytes: 700 })
+        yield* many(store, 0, 3)
+        yield* Effect.all([store.backup, many(store, 3, 5)], { concurrency: "unbounded", discard: true })
+        yield* store.append("last")
+      })
+  },
+  {
     name: "disk full at each write",
     turns: 12,
     fails: "full",
@@ -213,6 +235,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     name: "failed sync at each sync",
     turns: 8,
     fails: "sync",
+    overlaps: true,
     play: (stage, turn) =>
       Effect.gen(function* () {
         stage.failSync(turn)
@@ -224,6 +247,33 @@ export const scenarios: ReadonlyArray<Scenario> = [
       })
   }
 ]
+
+/** Two processes on one directory: one that holds it, and one that waits until it may. On a real disk only. */
+export const handOver: { readonly holder: Scenario; readonly next: Scenario } = {
+  holder: {
+    name: "hand-over: holder",
+    play: (stage) =>
+      Effect.gen(function* () {
+        const store = yield* stage.start({ segmentBytes: 700 })
+        yield* many(store, 0, 2)
+        yield* stage.visited
+        yield* many(store, 2, 6)
+      })
+  },
+  next: {
+    name: "hand-over: next",
+    play: (stage) =>
+      Effect.gen(function* () {
+        const store = yield* Effect.retry(
+          Effect.tapError(stage.start(), (error) => (held(error) ? stage.refused : Effect.void)),
+          { schedule: Schedule.spaced("2 millis"), while: held }
+        )
+        yield* many(store, 6, 8)
+      })
+  }
+}
+
+const held = (error: unknown): boolean => error instanceof LockHeld
 
 const many = (started: Started, from: number, to: number, size?: number) =>
   Effect.forEach(

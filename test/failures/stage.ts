@@ -1,5 +1,7 @@
 /** Starts of the state service as scenarios ask for them, with a note of what was asked for and what was acknowledged. */
 import { Effect, Exit, Layer, Scope } from "effect"
+import { dirname, join } from "node:path"
+import { backup } from "../../src/layers/Backup.ts"
 import { Disk } from "../../src/layers/Disk.ts"
 import { StateStore, type StateOptions } from "../../src/layers/StateStore.ts"
 import { eventsOf, small, type Started } from "./scenarios.ts"
@@ -8,7 +10,12 @@ import { eventsOf, small, type Started } from "./scenarios.ts"
 export interface Notes {
   readonly submitted: (n: number, name: string, size: number) => void
   readonly acknowledged: (n: number) => void
+  /** A backup is durable, that was begun after so many were acknowledged. */
+  readonly copied: (acknowledged: number) => void
 }
+
+/** Where the backup of a directory is. */
+export const copyOf = (directory: string): string => join(dirname(directory), "copy")
 
 export interface Starts {
   readonly start: (options?: StateOptions) => Effect.Effect<Started, unknown>
@@ -26,10 +33,11 @@ export const starts = (disk: () => Disk["Service"], directory: string, begin: ()
         const scope = yield* Scope.make()
         scopes.push(scope)
         const notes = begin()
-        let appends = 0
+        let [appends, durable] = [0, 0]
+        const here = { ...disk() } // A lock of its own where it is simulated: that of a machine may fail, the fence may not.
         const store = yield* Layer.build(StateStore.layer(directory, { ...small, ...options })).pipe(
           Effect.flatMap((built) => Effect.provide(StateStore, built)),
-          Effect.provideService(Disk, { ...disk() }), // A lock of its own: that of a machine may fail, the fence may not.
+          Effect.provideService(Disk, here),
           Scope.provide(scope)
         )
         return {
@@ -37,10 +45,18 @@ export const starts = (disk: () => Disk["Service"], directory: string, begin: ()
             Effect.suspend(() => {
               const n = appends++
               notes.submitted(n, name, size)
-              return Effect.match(store.append(...eventsOf(name, size)), { onSuccess: () => notes.acknowledged(n), onFailure: () => {} })
+              const onSuccess = () => {
+                durable += 1
+                notes.acknowledged(n)
+              }
+              return Effect.match(store.append(...eventsOf(name, size)), { onSuccess, onFailure: () => {} })
             }),
           compact: store.compact,
           flushed: store.flushed,
+          backup: Effect.suspend(() => {
+            const before = durable
+            return Effect.map(backup(directory, copyOf(directory)), () => notes.copied(before))
+          }).pipe(Effect.provideService(Disk, here)),
           close: Scope.close(scope, Exit.void)
         }
       })

@@ -4,7 +4,8 @@
  * A boundary is a call that changes what is beneath the folder, or makes a change durable. They are counted over all
  * threads, in the order in which they are made.
  *
- *   BOUNDARY_DIR     the folder, with a slash at its end
+ *   BOUNDARY_DIR     the folder, with a slash at its end; a sync of the folder itself counts too
+ *   BOUNDARY_BUT     a path in it that is not counted, with all beneath: where somebody else writes
  *   BOUNDARY_AT      which one; none is touched without it
  *   BOUNDARY_WHEN    before (default) | after: the process is killed there, by SIGKILL
  *   BOUNDARY_TORN    a write is made in part, this many per cent of it, and then the process is killed
@@ -30,7 +31,7 @@
 
 #define FDS 65536
 static char *names[FDS];
-static const char *folder;
+static const char *folder, *but;
 static long at, torn = -1;
 static int after, number, sticky, log_to = -1;
 static const char *only = "";
@@ -43,6 +44,7 @@ static long setting(const char *name, long otherwise) {
 
 __attribute__((constructor)) static void begin(void) {
   folder = getenv("BOUNDARY_DIR");
+  but = getenv("BOUNDARY_BUT");
   at = setting("BOUNDARY_AT", 0);
   torn = setting("BOUNDARY_TORN", -1);
   number = (int)setting("BOUNDARY_ERRNO", 0);
@@ -56,8 +58,16 @@ __attribute__((constructor)) static void begin(void) {
   unsetenv("LD_PRELOAD"); /* Children are not meant. */
 }
 
+static int beneath(const char *path, const char *of, size_t length) {
+  return strncmp(path, of, length) == 0 && (path[length] == 0 || path[length] == '/');
+}
 static int inside(const char *path) {
-  return folder && path && strncmp(path, folder, strlen(folder)) == 0;
+  if (!folder || !path || !beneath(path, folder, strlen(folder) - 1)) return 0;
+  return !but || !beneath(path, but, strlen(but));
+}
+/* As it is called in the log: from the folder on. */
+static const char *shown(const char *path) {
+  return path[strlen(folder) - 1] == 0 ? "." : path + strlen(folder);
 }
 static const char *named(int fd) {
   return fd >= 0 && fd < FDS ? names[fd] : NULL;
@@ -72,7 +82,7 @@ static int boundary(const char *call, const char *path, int syncs, int grows) {
   if (strcmp(only, "sync") == 0 && !syncs) return 0;
   if (strcmp(only, "write") == 0 && !grows) return 0;
   long n = atomic_fetch_add(&counted, 1) + 1;
-  if (log_to >= 0) dprintf(log_to, "%ld %s %s\n", n, call, path + strlen(folder));
+  if (log_to >= 0) dprintf(log_to, "%ld %s %s\n", n, call, shown(path));
   if (at == 0 || n < at || (n > at && !(number && sticky))) return 0;
   if (number) {
     errno = number;
@@ -119,6 +129,22 @@ static int opened(int fd, const char *path) {
   }
 OPEN(open)
 OPEN(open64)
+
+/* Relative to a folder that is open is how nobody here opens: a path from the root says where it is. */
+#define OPENAT(name, plain)                                        \
+  int name(int at, const char *path, int flags, ...) {             \
+    REAL(int, #name, int, const char *, int, ...);                 \
+    mode_t mode = 0;                                               \
+    if (flags & (O_CREAT | O_TMPFILE)) {                           \
+      va_list rest;                                                \
+      va_start(rest, flags);                                       \
+      mode = va_arg(rest, mode_t);                                 \
+      va_end(rest);                                                \
+    }                                                              \
+    return inside(path) ? plain(path, flags, mode) : real(at, path, flags, mode); \
+  }
+OPENAT(openat, open)
+OPENAT(openat64, open64)
 
 #define WRITE(name, parameters, arguments, shorter)                                       \
   ssize_t name parameters {                                                               \
