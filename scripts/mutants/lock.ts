@@ -30,13 +30,29 @@ export const lockMutants: ReadonlyArray<Mutant> = [
     lock
   ),
   one("a stopped holder is not told from one that runs", "src/layers/platform.ts", "/^[Tt]/.test", "/^[Q]/.test", lock),
+  {
+    name: "the name of the holder goes after the lock",
+    edits: [
+      {
+        file: "src/layers/Lock.ts",
+        find: "(database) => Effect.sync(() => database.close()))",
+        put: `(database) =>
+    Effect.andThen(Effect.sync(() => database.close()), Effect.ignore(disk.remove(join(directory, "owner.json")))))`
+      },
+      { file: "src/layers/Lock.ts", find: "() => Effect.ignore(withdraw)", put: "() => Effect.asVoid(Effect.succeed(withdraw))" }
+    ],
+    tests: [lock]
+  },
   one(
-    "the name of the holder goes after the lock",
+    "the name of the holder stays",
     "src/layers/Lock.ts",
-    `Effect.ignore(disk.remove(join(directory, "owner.json"))), // Before the lock is free: later it would be the next holder's.`,
-    "Effect.void,",
+    "() => Effect.ignore(withdraw)",
+    "() => Effect.asVoid(Effect.succeed(withdraw))",
     lock
   ),
+  one("an overtaken holder takes the next one's name away", "src/layers/Lock.ts", "Buffer.from(bytes).toString() === text", "bytes", lock),
+  one("a lock that is busy is called unusable", "src/layers/Lock.ts", "% 256 === 5", "% 256 === 6", lock),
+  one("a lock that was refused counts", "src/layers/Lock.ts", "  database.close()\n  throw begun.failure", "  return database", lock),
   one("no start looks where it is", "src/layers/StateStore.ts", "if (!disk.simulated) yield* acceptable(directory)", "", places),
   one(
     "the first mount that fits is taken for the nearest",

@@ -40,12 +40,7 @@ export const hold = Effect.fnUntraced(function* (
   const folder = join(directory, "lock")
   const path = join(folder, "lock.db")
   yield* disk.makeDir(folder)
-  yield* Effect.acquireRelease(locked(directory, path), (database) =>
-    Effect.andThen(
-      Effect.ignore(disk.remove(join(directory, "owner.json"))), // Before the lock is free: later it would be the next holder's.
-      Effect.sync(() => database.close())
-    )
-  )
+  yield* Effect.acquireRelease(locked(directory, path), (database) => Effect.sync(() => database.close()))
   const identity = yield* processIdentity(process.pid)
   const present: Owner = {
     pid: process.pid,
@@ -55,7 +50,11 @@ export const hold = Effect.fnUntraced(function* (
     host: hostname(),
     ...(version === undefined ? {} : { version })
   }
-  yield* replace(join(directory, "owner.json"), `${JSON.stringify(present)}\n`)
+  const name = join(directory, "owner.json")
+  const text = `${JSON.stringify(present)}\n`
+  // Gone before the lock is free, and only while it says this: where somebody removed the lock file it is the next holder's.
+  const withdraw = Effect.flatMap(disk.read(name), (bytes) => (Buffer.from(bytes).toString() === text ? disk.remove(name) : Effect.void))
+  yield* Effect.acquireRelease(replace(name, text), () => Effect.ignore(withdraw))
 })
 
 /** What `owner.json` says, if it is there and whole. It may speak of a holder that died: compare it with `processIdentity`. */
