@@ -1,6 +1,6 @@
 /** Whether file systems can be mounted here: only where a trial succeeds is one asked for. */
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
@@ -22,6 +22,16 @@ export const noMounts = (): string | undefined => trial((at) => done("mount", "-
 
 /** Why no image can be mounted here; nothing where one can. */
 export const noImages = (): string | undefined => trial(mountImage)
+
+/** Why no program can be mounted as a file system here, beyond what `noMounts` says; nothing where one can. */
+export const noFuse = (): string | undefined => {
+  try {
+    closeSync(openSync("/dev/fuse", "r+"))
+    return undefined
+  } catch (error) {
+    return String(error)
+  }
+}
 
 const trial = (mount: (at: string) => void): string | undefined => {
   if (process.platform !== "linux") return "only Linux is asked to mount"

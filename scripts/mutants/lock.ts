@@ -54,6 +54,17 @@ export const lockMutants: ReadonlyArray<Mutant> = [
   one("a lock that is busy is called unusable", "src/layers/Lock.ts", "% 256 === 5", "% 256 === 6", lock),
   one("a lock that was refused counts", "src/layers/Lock.ts", "  database.close()\n  throw begun.failure", "  return database", lock),
   one("no start looks where it is", "src/layers/StateStore.ts", "if (!disk.simulated) yield* acceptable(directory)", "", places),
+  one("a slash behind a link hides it", "src/layers/Place.ts", "look(resolve(directory))", "look(directory)", places),
+  one("the home is compared by the links to it", "src/layers/Place.ts", "realpathSync.native(homedir())", "homedir()", places),
+  one(
+    "a user without a home is a defect",
+    "src/layers/Place.ts",
+    "at(() => realpathSync.native(homedir()))",
+    "realpathSync.native(homedir())",
+    places
+  ),
+  one("a share of a virtual machine's host passes for a disk", "src/domain/Place.ts", `"9p virtiofs`, `"virtiofs`, place),
+  one("a program passes for a disk", "src/domain/Place.ts", "/^(fuse|fuseblk", "/^(fuseblk", place, places),
   one(
     "the first mount that fits is taken for the nearest",
     "src/domain/Place.ts",

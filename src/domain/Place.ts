@@ -30,7 +30,8 @@ export interface Mount {
 /** Who asks. */
 export interface Resident {
   readonly uid: number
-  readonly home: string
+  /** Without links; nothing where this user has none. */
+  readonly home: string | undefined
 }
 
 /** Names of files that say that their folder is kept the same on several machines, and by whom. */
@@ -129,16 +130,17 @@ export const mountOf = (path: string, mounts: ReadonlyArray<Mount>): Mount | und
 
 const local = "a folder on a disk of this machine"
 
-/** File systems whose disk is another machine's; for 9p, virtiofs and those of virtual machines that is the host. */
+/** File systems whose disk is another machine's as well; for 9p, virtiofs and those of virtual machines that is the host. */
 const network: ReadonlySet<string> = new Set(
-  "nfs nfs4 cifs smb3 smbfs smb2 ncpfs afs afpfs coda ceph lustre beegfs orangefs pvfs2 webdav davfs 9p virtiofs vboxsf prl_fs fakeowner".split(
-    " "
-  )
+  [
+    "nfs nfs4 cifs smb3 smbfs smb2 ncpfs afs afpfs coda webdav davfs",
+    "ceph lustre beegfs orangefs pvfs2 gpfs panfs gfs2 ocfs2",
+    "9p virtiofs vboxsf vmhgfs prl_fs fakeowner drvfs"
+  ].flatMap((types) => types.split(" "))
 )
 
-const synchronisedBy = ({ realPath, markers: found }: Place, home: string): string | undefined => {
-  const inHome = relative(home, realPath)
-  const [first = "", second = "", third = ""] = inHome.startsWith("..") ? [] : inHome.split("/")
+const synchronisedBy = ({ realPath, markers: found }: Place, home: string | undefined): string | undefined => {
+  const [first = "", second = "", third = ""] = home === undefined || !within(realPath, home) ? [] : relative(home, realPath).split("/")
   if (first === "Library" && second === "Mobile Documents") return "a folder that iCloud Drive synchronises"
   if (first === "Library" && second === "CloudStorage") return `a folder that ${shown(third.split("-")[0])} synchronises`
   const named = /^(Dropbox|OneDrive|Google ?Drive|iCloud ?Drive|pCloud ?Drive|Nextcloud|ownCloud|MEGA)\b/.exec(first)?.[1]

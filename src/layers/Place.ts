@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { lstatSync, realpathSync, statSync } from "node:fs"
 import { homedir } from "node:os"
-import { dirname, join, relative } from "node:path"
+import { dirname, join, relative, resolve } from "node:path"
 import type { StateUnusable } from "../domain/Errors.ts"
 import { markers, mountOf, type Place, placeRefusal, unlinked } from "../domain/Place.ts"
 import { mountsOf } from "./platform.ts"
@@ -10,9 +10,9 @@ import { mountsOf } from "./platform.ts"
 /** Fails where a state directory may not be. */
 export const acceptable = Effect.fnUntraced(function* (directory: string): Effect.fn.Return<void, StateUnusable> {
   const mounts = yield* mountsOf
-  const { path, ...seen } = look(directory)
+  const { path, ...seen } = look(resolve(directory)) // A slash behind a link's name would lead through it.
   const place: Place = { ...seen, path, mount: mountOf(seen.realPath, mounts) }
-  const refusal = placeRefusal(place, { uid: process.geteuid?.() ?? 0, home: homedir() })
+  const refusal = placeRefusal(place, { uid: process.geteuid?.() ?? 0, home: home() })
   if (refusal !== undefined) return yield* refusal
 })
 
@@ -41,6 +41,9 @@ const nearest = (folder: string): string => (named(folder) !== undefined || fold
 const above = (path: string): ReadonlyArray<string> => (path === dirname(path) ? [] : [path, ...above(dirname(path))])
 
 const named = (path: string) => at(() => lstatSync(path, { throwIfNoEntry: false }))
+
+/** Without links, as the directory is looked at; nothing for a user whom this machine does not know, such as a bare number in a container. */
+const home = (): string | undefined => at(() => realpathSync.native(homedir())) // The other one takes an empty name for where we are.
 
 /** Nothing where it is not for us to see: that is refused, or not, by the one who opens it. */
 const at = <A>(look: () => A): A | undefined => {

@@ -14,7 +14,7 @@ const place = (change: Partial<Place> = {}): Place => ({
 })
 const on = (type: string): Partial<Place> => ({ mount: { at: "/mnt", type } })
 const at = (path: string): Partial<Place> => ({ path, realPath: path })
-const code = (change: Partial<Place>, home = "/home/ann") => placeRefusal(place(change), { uid: 1000, home })?.code
+const code = (change: Partial<Place>, home: string | undefined) => placeRefusal(place(change), { uid: 1000, home })?.code
 
 type Good = readonly [name: string, change: Partial<Place>, home?: string]
 type Bad = readonly [name: string, code: string, got: RegExp, change: Partial<Place>, home?: string]
@@ -34,12 +34,12 @@ describe("a state directory", () => {
     ["beside a service's folder", at("/home/ann/Dropboxes/holdfast")],
     ["in the library of a Mac", at("/Users/ann/Library/Application Support/holdfast"), "/Users/ann"]
   ]
-  it.each(good.map(([name, change, home]) => ({ name, change, home })))("$name is in a good place", ({ change, home }) => {
+  it.each(good.map(([name, change, home = "/home/ann"]) => ({ name, change, home })))("$name is in a good place", ({ change, home }) => {
     assert.isUndefined(code(change, home))
   })
 
   const bad: ReadonlyArray<Bad> = [
-    ...["nfs", "nfs4", "cifs", "smb3", "smbfs", "afpfs", "ceph", "9p", "virtiofs", "vboxsf", "davfs"].map(
+    ...["nfs", "nfs4", "cifs", "smb3", "smbfs", "afpfs", "ceph", "9p", "virtiofs", "vboxsf", "davfs", "gfs2", "drvfs"].map(
       (type) => [`on ${type}`, "STATE_DIR_NETWORK", new RegExp(`^${type}, mounted at /mnt$`), on(type)] as const
     ),
     ...["fuse", "fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.rclone", "fuseblk", "macfuse"].map(
@@ -68,6 +68,12 @@ describe("a state directory", () => {
       for (const answer of [refusal.where, refusal.want, refusal.fix]) assert.isNotEmpty(answer)
     }
   )
+})
+
+it("a state directory of a user without a home is in nobody's home", () => {
+  assert.isUndefined(code(at("/Dropbox/state"), undefined))
+  assert.strictEqual(code({ ...at("/Dropbox/state"), markers: ["/Dropbox/.dropbox"] }, undefined), "STATE_DIR_SYNCED")
+  assert.strictEqual(code(at("/Dropbox/state"), "/"), "STATE_DIR_SYNCED")
 })
 
 describe("a mount", () => {
