@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it } from "vitest"
 import { makeWorld, until, type World } from "./holdfast.ts"
@@ -164,20 +164,24 @@ it(
     writeFileSync(join(world.home, "file"), "")
     mkdirSync(join(world.home, "foreign"))
     writeFileSync(join(world.home, "foreign", "diary.txt"), "")
+    mkdirSync(join(world.home, "real"))
+    symlinkSync("real", join(world.home, "alias"))
     const ends = await Promise.all([
       world.run("up", "--config", "bad.json"),
       world.run("up", "--config", "absent.json"),
       world.run("up", "--state", "file"),
       world.run("up", "--state", "foreign"),
+      world.run("up", "--state", "alias/"),
       world.run("up", "--state", "s", "--gateway", "http://elsewhere"),
       world.run("up", "--demo", "--gateway", "ws://localhost:1")
     ])
-    expect(ends.map(({ code }) => code)).toEqual([78, 78, 74, 74, 78, 64])
+    expect(ends.map(({ code }) => code)).toEqual([78, 78, 74, 74, 74, 78, 64])
     for (const { stderr, stdout } of ends) {
       expect(stderr).toMatch(/^[A-Z_]+ at .*\n {2}got .*, want .*\n {2}fix: .*\n$/)
       expect(stdout).toBe("")
     }
     expect(readdirSync(join(world.home, "foreign"))).toEqual(["diary.txt"])
+    expect(readdirSync(join(world.home, "real"))).toEqual([])
   }
 )
 
