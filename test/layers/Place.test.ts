@@ -11,7 +11,7 @@ import { noFuse, noMounts } from "../mounts.ts"
 const base = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), "holdfast-place-")))
 const mounts: Array<string> = []
 afterAll(() => {
-  for (const at of mounts.toReversed()) spawnSync("umount", [at])
+  for (const at of mounts.toReversed()) spawnSync("umount", ["-l", at])
   fs.rmSync(base, { recursive: true, force: true })
 })
 const folder = () => fs.mkdtempSync(join(base, "t-"))
@@ -109,6 +109,8 @@ describe("a start", () => {
   it.skipIf(becauseFuse !== undefined)("is refused on a file system that is a program, which is not asked to write", async () => {
     const at = folder()
     const program = spawn(process.execPath, [join(import.meta.dirname, "../fuse.ts"), at], { stdio: ["ignore", "pipe", "inherit"] })
+    const over = new Promise((resolve) => program.once("close", resolve))
+    mounts.push(at)
     let said = ""
     try {
       await new Promise<void>((resolve, reject) => {
@@ -118,15 +120,13 @@ describe("a start", () => {
         })
         program.once("exit", () => reject(new Error(`it could not be mounted: ${said}`)))
       })
-      mounts.push(at)
       assert.strictEqual(await refusal(at), "STATE_DIR_FUSE")
       assert.strictEqual(await refusal(join(at, "deep", "state")), "STATE_DIR_FUSE")
-      spawnSync("umount", [at])
-      await new Promise((resolve) => program.once("close", resolve)) // All that it had to say has been heard.
-      assert.strictEqual(said, "mounted\n")
     } finally {
       program.kill("SIGKILL") // The kernel then answers in its place, so that nobody waits for it.
+      await over
     }
+    assert.strictEqual(said, "mounted\n") // It says what it is asked before it answers, and all of that has been heard.
   })
 
   it.skipIf(because !== undefined)("is refused in a folder of another user", async () => {
