@@ -52,6 +52,7 @@ export const simulatedDisk = (from?: Image, onChange: () => void = () => {}, pie
         })
       )
     return {
+      named: file.named,
       append: (bytes) =>
         Effect.catch(Effect.andThen(refused("append", path), written(bytes)), (error) =>
           Effect.andThen(written(bytes.subarray(0, bytes.length >> 1)), Effect.fail(error))
