@@ -216,8 +216,11 @@ export const open = Effect.fnUntraced(
     const refused = (code: string) =>
       Effect.suspend(() => {
         if (dead !== undefined || !passing.has(code) || SubscriptionRef.getUnsafe(condition)._tag !== "Writable") return Effect.void
-        work.openUnsafe()
-        return blocked(code)
+        // In this order: woken before, the writer may look too early and wait for an append to look again.
+        return Effect.andThen(
+          blocked(code),
+          Effect.sync(() => work.openUnsafe())
+        )
       })
     return { append, condition: SubscriptionRef.changes(condition), refused, segment: () => segment.number }
   },

@@ -156,6 +156,7 @@ describe("the status files", () => {
             assert.isUndefined(line())
             memory.heal()
             yield* TestClock.adjust(laterMs)
+            for (let n = 0; line() === undefined && n < 500; n++) yield* TestClock.withLive(Effect.sleep(2))
             assert.match(line() ?? "", /^status=success,.*,run=a@0,/)
           })
         ).pipe(Effect.provide(StateStore.layer("/state")), Effect.provide(memory.layer), Effect.provide(Logger.layer([])))
