@@ -5,7 +5,7 @@ import { compared, histories, longHistory, real } from "./oracle.ts"
 
 property(
   "the state service and tables of SQLite come to the same, through starts, kills, power cuts and checkpoints",
-  { runs: 150 },
+  { runs: 120 },
   histories,
   (history) => Effect.promise(async () => assert.isUndefined(await compared(history)))
 )
