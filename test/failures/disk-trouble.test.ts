@@ -4,7 +4,7 @@ import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, describe, it, vi } from "vitest"
-import { createRuntime, type JournalEvent, skill } from "../../src/index.ts"
+import { createRuntime, type JournalEvent, type Runtime, type RuntimeOptions, skill } from "../../src/index.ts"
 import { checkRuns } from "../../src/testing/checkers/runs.ts"
 import { checkSlots } from "../../src/testing/checkers/slots.ts"
 import { bin, built } from "../built.ts"
@@ -14,10 +14,19 @@ import { done, mountImage, mountQuota, noImages, noMounts, noQuotas } from "../m
 const base = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), "holdfast-trouble-")))
 const mounted: Array<string> = []
 vi.setConfig({ maxConcurrency: 16 }) // They wait for slots, all of them at once.
-afterAll(() => {
-  for (const at of mounted) spawnSync("umount", ["-R", "-l", at])
+const runtimes: Array<Runtime> = []
+afterAll(async () => {
+  await Promise.all(runtimes.map((runtime) => runtime.stop({ now: true })))
+  for (const at of mounted) while (spawnSync("umount", ["-R", "-l", at]).status === 0); // One may be mounted over another.
   fs.rmSync(base, { recursive: true, force: true })
 })
+
+/** A runtime that does not outlive this file, whatever becomes of its test. */
+const started = async (options: RuntimeOptions): Promise<Runtime> => {
+  const runtime = await createRuntime(options)
+  runtimes.push(runtime)
+  return runtime
+}
 
 const because = noMounts()
 if (because !== undefined) console.log(`disk trouble: skipped, because ${because}`)
@@ -53,7 +62,7 @@ const place = (kind: Kind = "memory"): { readonly at: string; readonly state: st
   return { at, state: kind === "bare" ? at : join(at, "state") }
 }
 
-/** Skills that are programs, as files: `job` works until it is told to finish, `beat` is short and often. */
+/** Skills that are programs, as files: `job` works until it is told to finish, half a minute at most, `beat` is short and often. */
 const programs = (): { readonly folder: string; readonly finish: () => void } => {
   const folder = fs.mkdtempSync(join(base, "skills-"))
   const told = join(folder, "told")
@@ -64,10 +73,12 @@ const programs = (): { readonly folder: string; readonly finish: () => void } =>
       `---\nname: ${name}\ndescription: A program.\nmetadata:\n  holdfast: ${JSON.stringify(settings)}\n---\n`
     )
   }
-  skill("job", { run: ["sh", "-c", `while [ ! -e ${told} ]; do sleep 0.05; done`] })
+  skill("job", { run: ["sh", "-c", `n=0; while [ ! -e ${told} ] && [ $n -lt 600 ]; do sleep 0.05; n=$((n + 1)); done`] })
   skill("beat", { schedule: { every: "1 second" }, run: ["true"] })
   return { folder, finish: () => fs.writeFileSync(told, "") }
 }
+
+const toBlocked = (event: JournalEvent): boolean => event.type === "mode.changed" && event.to === "blocked"
 
 interface Trouble {
   readonly name: string
@@ -202,7 +213,7 @@ describe.skipIf(because !== undefined).concurrent("a disk that", () => {
         const skills = programs()
         const heard: Array<JournalEvent> = []
         let finish = () => {}
-        const runtime = await createRuntime({
+        const runtime = await started({
           state: here.state,
           skills: [
             skill({ name: "tick", schedule: { every: "1 second" }, run: () => ({}) }),
@@ -231,6 +242,7 @@ describe.skipIf(because !== undefined).concurrent("a disk that", () => {
         await until("three more slots are past", () => Date.now() > blockedAtMs + 3_000)
         assert.strictEqual(runtime.mode, "blocked")
         assert.isAtMost(count("attempt.started", "tick"), attempts + 1, "one may have been on its way")
+        if (recorded) assert.deepInclude(heard.find(toBlocked), { reason: `storage ${reason}` }, "the trouble itself is on record")
         const picture = () => JSON.parse(fs.readFileSync(join(here.state, "status.json"), "utf8"))
         if (shown) assert.deepInclude(picture(), { mode: "blocked", reasons: { ...picture().reasons, storage: reason } })
         for (const name of ["slow", "job"])
@@ -272,6 +284,7 @@ describe.skipIf(because !== undefined).concurrent("a disk that", () => {
         )
         assert.deepStrictEqual(checkSlots(events, throughMs), [])
         assert.deepStrictEqual(checkRuns(events), [])
+        assert.deepInclude(events.find(toBlocked), { reason: `storage ${reason}` })
         assert.isNotEmpty(
           events.filter((event) => event.type === "slot.settled"),
           "what was due meanwhile is accounted for"
@@ -284,7 +297,7 @@ describe.skipIf(because !== undefined).concurrent("a disk that", () => {
     const { at, state } = place("image")
     const heard: Array<JournalEvent> = []
     const skills = [skill({ name: "tick", schedule: { every: "1 second" }, run: () => ({}) })]
-    const runtime = await createRuntime({ state, skills, onEvent: (event) => void heard.push(event) })
+    const runtime = await started({ state, skills, onEvent: (event) => void heard.push(event) })
     await until("two ticks", () => heard.filter(({ type }) => type === "run.settled").length >= 2)
     const device = fs
       .readFileSync("/proc/self/mountinfo", "utf8")
@@ -305,7 +318,7 @@ describe.skipIf(because !== undefined).concurrent("a disk that", () => {
     const events = journalIn(state)
     assert.isAtLeast(events.length, acknowledged)
     assert.deepStrictEqual(events.slice(0, acknowledged), heard.slice(0, acknowledged))
-    const next = await createRuntime({ state, skills })
+    const next = await started({ state, skills })
     await until("ticks", () => journalIn(state).length > events.length + 4)
     await next.stop()
     assert.deepStrictEqual(checkSlots(journalIn(state), Date.now() - 3_000), [])
@@ -371,7 +384,7 @@ describe.concurrent("a runtime", () => {
   for (const [name, got, replace] of replacements) {
     it(`ends when ${name} is in the place of its directory, and writes nothing there`, { timeout: 60_000 }, async () => {
       const place = replaceable(replace)
-      const runtime = await createRuntime({
+      const runtime = await started({
         state: place.state,
         skills: [skill({ name: "tick", schedule: { every: "1 second" }, run: () => ({}) })]
       })
