@@ -16,6 +16,7 @@ import { lockMutants } from "./mutants/lock.ts"
 import type { Mutant } from "./mutants/mutant.ts"
 import { realMutants } from "./mutants/real.ts"
 import { simulatedMutants } from "./mutants/simulated.ts"
+import { troubleMutants } from "./mutants/trouble.ts"
 
 const supervisorInvoke = `      invoke: {
         id: "supervisor",
@@ -34,6 +35,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...lockMutants,
   ...simulatedMutants,
   ...realMutants,
+  ...troubleMutants,
   {
     name: "the supervisor is invoked below a mode of the link",
     edits: [

@@ -17,6 +17,18 @@ export const mountImage = (at: string): void => {
   done("mount", "-o", "loop,errors=remount-ro", `${at}.img`, at)
 }
 
+/** An image of btrfs at `<at>.img`, mounted at `at`; gives a folder in it that may hold so much, whoever writes it. */
+export const mountQuota = (at: string, most: string): string => {
+  done("truncate", "-s", "128M", `${at}.img`)
+  done("mkfs.btrfs", "-q", "-f", `${at}.img`)
+  done("mount", "-o", "loop", `${at}.img`, at)
+  const folder = join(at, "limited")
+  done("btrfs", "quota", "enable", at)
+  done("btrfs", "subvolume", "create", folder)
+  done("btrfs", "qgroup", "limit", most, folder)
+  return folder
+}
+
 /** Why no file system in memory can be mounted here; nothing where one can. */
 export const noMounts = (): string | undefined => trial((at) => done("mount", "-t", "tmpfs", "tmpfs", at))
 
@@ -33,7 +45,10 @@ export const noFuse = (): string | undefined => {
   }
 }
 
-const trial = (mount: (at: string) => void): string | undefined => {
+/** Why no folder can be given a quota here; nothing where one can. */
+export const noQuotas = (): string | undefined => trial((at) => mountQuota(at, "1M"))
+
+const trial = (mount: (at: string) => unknown): string | undefined => {
   if (process.platform !== "linux") return "only Linux is asked to mount"
   if (process.getuid?.() !== 0) return "this user is not root"
   const folder = mkdtempSync(join(tmpdir(), "holdfast-mount-"))

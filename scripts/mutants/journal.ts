@@ -218,7 +218,7 @@ export const journalMutants: ReadonlyArray<Mutant> = [
   one(
     "a directory that is away is made anew",
     "src/layers/Home.ts",
-    "now?.inode === inode ? Effect.void",
+    "same(now, home) ? Effect.void",
     "now?.inode !== -1 ? Effect.void",
     "test/failures/disk-trouble.test.ts"
   ),

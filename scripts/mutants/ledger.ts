@@ -30,5 +30,42 @@ export const ledgerMutants: ReadonlyArray<Mutant> = [
     oracle
   ),
   one("a success keeps the count of failures", file, 'event.outcome === "success" ? 0 : skill.failures + 1', "skill.failures + 1", oracle),
+  one("the latest runs are forgotten", file, "settled.slice(0, -runsRemembered)", "settled.slice(runsRemembered)", oracle),
+  one(
+    "runs under way are forgotten",
+    file,
+    '[...this.runs.values()].filter((run) => run.phase === "settled")\n    for',
+    "[...this.runs.values()]\n    for",
+    oracle
+  ),
+  one("a report that is sent again keeps its first frame", file, "entry.sent = { atMs", "entry.sent ??= { atMs", oracle),
+  one(
+    "a released run waits for what it waited for before",
+    file,
+    '          run.phase = "retryable"\n          run.retryAtMs = event.atMs\n',
+    '          run.phase = "retryable"\n',
+    oracle
+  ),
+  one(
+    "a skill that is adopted again is no longer paused",
+    file,
+    "      ...known,\n",
+    "      ...known,\n      paused: undefined,\n",
+    oracle
+  ),
+  one(
+    "a checkpoint forgets which reports were sent",
+    "src/domain/canonical.ts",
+    "{ ...rest, sent })",
+    "{ ...rest, sent: undefined })",
+    oracle
+  ),
+  one(
+    "a checkpoint forgets when a run is tried again",
+    "src/domain/canonical.ts",
+    "  ...rest,\n  retryAtMs,\n",
+    "  ...rest,\n  retryAtMs: undefined,\n",
+    oracle
+  ),
   one("the fence goes back", file, "this.fence = Math.max(this.fence, fence)", "this.fence = fence", oracle)
 ]

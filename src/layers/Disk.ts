@@ -19,16 +19,23 @@ export interface OpenFile {
   readonly truncate: (length: number) => Effect.Effect<void, DiskError>
   /** Returns once every byte written before is durable. After a failure nothing more may be believed of this file. */
   readonly datasync: Effect.Effect<void, DiskError>
+  /** Whether it has a name anywhere. What is in a file without one is lost when it is closed. */
+  readonly named: Effect.Effect<boolean, DiskError>
 }
 
 export interface Stat {
   readonly bytes: number
   readonly modifiedAtMs: number
-  /** Two names of the same number, at the same time and on the same disk, are one file. */
+  /** Two names of the same number, at the same time and on the same device, are one file. */
   readonly inode: number
+  readonly device: number
   /** The name is a symbolic link. */
   readonly link: boolean
 }
+
+/** Whether both are there and one file or folder: a disk mounted in the place of another one begins with the same numbers. */
+export const same = (one: Stat | undefined, other: Stat | undefined): boolean =>
+  one !== undefined && one.inode === other?.inode && one.device === other.device
 
 export class Disk extends Context.Service<
   Disk,

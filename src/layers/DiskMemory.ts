@@ -69,7 +69,8 @@ export const diskMemory = (): DiskMemory => {
         (atMs) => file.append(bytes.subarray(0, bytes.length >> 1), atMs)
       ),
     truncate: (length) => step("truncate", path, (atMs) => file.truncate(length, atMs)),
-    datasync: step("datasync", path, () => undefined)
+    datasync: step("datasync", path, () => undefined),
+    named: step("named", path, () => [...tree.values()].includes(file))
   })
 
   const makeDir = (folder: string): undefined | Refusal => {
@@ -137,8 +138,8 @@ export const diskMemory = (): DiskMemory => {
         if (found === undefined) return undefined
         const { inode } = found
         return found instanceof File
-          ? { bytes: found.length, modifiedAtMs: found.modifiedAtMs, inode, link: false }
-          : { bytes: 0, modifiedAtMs: 0, inode, link: false }
+          ? { bytes: found.length, modifiedAtMs: found.modifiedAtMs, inode, device: 0, link: false }
+          : { bytes: 0, modifiedAtMs: 0, inode, device: 0, link: false }
       })
   }
 

@@ -4,6 +4,7 @@ import type * as Scope from "effect/Scope"
 import * as fs from "node:fs"
 import { DiskError } from "../domain/Errors.ts"
 import type { Disk, OpenFile } from "./Disk.ts"
+import { errorCode } from "./platform.ts"
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = fs.constants
 
@@ -16,7 +17,11 @@ const open = Effect.fnUntraced(function* (
   return {
     append: (bytes) => append(fd, path, bytes, 0),
     truncate: (length) => call("truncate", path, (done) => fs.ftruncate(fd, length, done)),
-    datasync: call("datasync", path, (done) => fs.fdatasync(fd, done))
+    datasync: call("datasync", path, (done) => fs.fdatasync(fd, done)),
+    named: Effect.map(
+      call<fs.Stats>("named", path, (done) => fs.fstat(fd, done)),
+      (stats) => stats.nlink > 0
+    )
   }
 })
 
@@ -35,7 +40,7 @@ const call = <A = void>(operation: string, path: string, run: (done: (error: Err
   )
 
 const refusal = (operation: string, path: string, error: NodeJS.ErrnoException): DiskError =>
-  new DiskError({ operation, path, code: error.code ?? error.name, cause: error })
+  new DiskError({ operation, path, code: errorCode(error) ?? error.name, cause: error })
 
 const descriptor = (path: string, flags: number) => call<number>("open", path, (done) => fs.open(path, flags, 0o600, done))
 const close = (fd: number, path: string) => Effect.ignore(call("close", path, (done) => fs.close(fd, done)))
@@ -73,6 +78,7 @@ export const diskNode: Disk["Service"] = {
         bytes: stats.size,
         modifiedAtMs: Math.round(stats.mtimeMs),
         inode: stats.ino,
+        device: stats.dev,
         link: stats.isSymbolicLink()
       })),
       Effect.catchIf(missing, () => Effect.succeed(undefined))

@@ -5,10 +5,10 @@
 import * as Effect from "effect/Effect"
 import { sep } from "node:path"
 import { DiskError } from "../domain/Errors.ts"
-import type { Disk } from "./Disk.ts"
+import { type Disk, same } from "./Disk.ts"
 
 /**
- * Makes files and folders beneath the directory only while that is the one it is now; `refused` is told what the disk says
+ * Makes and removes files and folders beneath the directory only while that is the one it is now; `refused` is told what the disk says
  * to that. All else is the disk's own.
  */
 export const housed = Effect.fnUntraced(function* (
@@ -16,13 +16,13 @@ export const housed = Effect.fnUntraced(function* (
   directory: string,
   refused: (code: string) => Effect.Effect<void>
 ): Effect.fn.Return<Disk["Service"], DiskError> {
-  const inode = (yield* disk.stat(directory))?.inode
+  const home = yield* disk.stat(directory)
   const atHome = Effect.flatMap(disk.stat(directory), (now) =>
-    now?.inode === inode ? Effect.void : new DiskError({ operation: "stat", path: directory, code: "ENOENT" })
+    same(now, home) ? Effect.void : new DiskError({ operation: "stat", path: directory, code: "ENOENT" })
   )
   const tell = ({ code }: DiskError) => refused(code)
   const guarded = <A, R>(path: string, making: Effect.Effect<A, DiskError, R>) =>
-    path.startsWith(directory + sep)
+    path === directory || path.startsWith(directory + sep)
       ? Effect.andThen(
           Effect.tapError(atHome, tell),
           Effect.tapError(making, (error) => (error.code === "ENOENT" ? Effect.void : tell(error))) // A folder yet to be made.
@@ -32,6 +32,7 @@ export const housed = Effect.fnUntraced(function* (
     ...disk,
     open: (path, options) => (options.create ? guarded(path, disk.open(path, options)) : disk.open(path, options)),
     write: (path, bytes) => guarded(path, disk.write(path, bytes)),
-    makeDir: (path) => guarded(path, disk.makeDir(path))
+    makeDir: (path) => guarded(path, disk.makeDir(path)),
+    remove: (path) => guarded(path, disk.remove(path))
   }
 })

@@ -19,7 +19,7 @@ import { encodeLine } from "../domain/JournalLine.ts"
 import { Disk } from "./Disk.ts"
 import type { Recovered } from "./Recovery.ts"
 import { full, type Reserve } from "./Reserve.ts"
-import { type Birth, bear, create, type OpenSegment } from "./Segment.ts"
+import { type Birth, bear, create, type OpenSegment, type Standing } from "./Segment.ts"
 import type { StorageCondition } from "./StateStore.ts"
 
 export interface Journal {
@@ -112,15 +112,18 @@ export const open = Effect.fnUntraced(
       }
     })
 
+    /** Why the directory cannot be seen for now; nothing where it is there and ours. */
+    const away = Effect.fnUntraced(function* (standing: Standing): Effect.fn.Return<string | undefined, StorageFailed> {
+      if (standing._tag === "Fenced") return yield* failed("STATE_FENCED", standing.path, "a later runtime on this directory")
+      if (standing._tag === "Replaced") return yield* failed("STATE_DIR_REPLACED", standing.path, standing.got)
+      return standing._tag === "Away" ? standing.code : undefined
+    })
+
     /** Returns once what was written is durable, under a name that is still ours. */
     const prove = Effect.fnUntraced(function* (): Effect.fn.Return<void, StorageFailed> {
-      const [synced, first] = yield* Effect.all([Effect.result(segment.datasync), segment.standing], { concurrency: "unbounded" })
+      const [synced, standing] = yield* Effect.all([Effect.result(segment.datasync), segment.standing], { concurrency: "unbounded" })
       if (Result.isFailure(synced)) return yield* failedBy(synced.failure)
-      for (let standing = first; standing._tag !== "Ours"; standing = yield* segment.standing) {
-        if (standing._tag === "Fenced") return yield* failed("STATE_FENCED", standing.path, "a later runtime on this directory")
-        if (standing._tag === "Replaced") return yield* failed("STATE_DIR_REPLACED", standing.path, standing.got)
-        yield* patience(standing.code)
-      }
+      for (let code = yield* away(standing); code !== undefined; code = yield* away(yield* segment.standing)) yield* patience(code)
     })
 
     const commit = Effect.fnUntraced(function* (batch: ReadonlyArray<Append>) {
@@ -182,7 +185,9 @@ export const open = Effect.fnUntraced(
         if (SubscriptionRef.getUnsafe(condition)._tag === "Writable") yield* work.await
         else {
           yield* Effect.raceFirst(Effect.sleep(retryMs), work.await)
-          if (pending.length === 0 && (yield* reserve.room) === undefined) yield* writable
+          if (pending.length > 0) continue
+          // Asked although nothing waits: what is never written to would never be missed.
+          if ((yield* away(yield* segment.standing)) === undefined && (yield* reserve.room) === undefined) yield* writable
         }
       }
     }).pipe(
@@ -190,7 +195,11 @@ export const open = Effect.fnUntraced(
       Effect.catch((failure: StorageFailed) =>
         Effect.gen(function* () {
           dead = failure
-          if (failure.code !== "STATE_CLOSED") yield* SubscriptionRef.set(condition, { _tag: "Failed", reason: failure.got })
+          if (failure.code !== "STATE_CLOSED")
+            yield* SubscriptionRef.set(condition, {
+              _tag: "Failed",
+              reason: `${failure.code} at ${failure.where}: ${failure.got}`
+            })
           for (const { resume } of [...writing, ...pending]) resume(Effect.fail(failure))
           pending = []
         })
@@ -207,8 +216,11 @@ export const open = Effect.fnUntraced(
     const refused = (code: string) =>
       Effect.suspend(() => {
         if (dead !== undefined || !passing.has(code) || SubscriptionRef.getUnsafe(condition)._tag !== "Writable") return Effect.void
-        work.openUnsafe()
-        return blocked(code)
+        // In this order: woken before, the writer may look too early and wait for an append to look again.
+        return Effect.andThen(
+          blocked(code),
+          Effect.sync(() => work.openUnsafe())
+        )
       })
     return { append, condition: SubscriptionRef.changes(condition), refused, segment: () => segment.number }
   },

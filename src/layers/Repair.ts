@@ -206,7 +206,7 @@ const afterwards = (
     stat: (path) =>
       Effect.map(disk.stat(path), (stat) => {
         const bytes = ends.get(path)
-        return bytes === undefined ? stat : { modifiedAtMs: 0, inode: 0, link: false, ...stat, bytes }
+        return bytes === undefined ? stat : { modifiedAtMs: 0, inode: 0, device: 0, link: false, ...stat, bytes }
       })
   }
 }

@@ -36,9 +36,9 @@ export const reserveOf = Effect.fnUntraced(function* (
   let held = Result.isSuccess(found) && (found.success?.bytes ?? 0) >= size
 
   const release = Effect.gen(function* () {
-    const given = held && Result.isSuccess(yield* Effect.result(disk.remove(path)))
-    held = false
-    return given
+    const given = held
+    held = false // First: what refuses the removal may ask for the room itself.
+    return given && Result.isSuccess(yield* Effect.result(disk.remove(path)))
   })
 
   const restore = Effect.gen(function* () {

@@ -9,6 +9,7 @@ import type { Actor } from "xstate"
 import type { Problem, Refused, StorageFailed } from "../domain/Errors.ts"
 import type { Picture } from "../domain/Picture.ts"
 import type { RunId } from "../domain/Run.ts"
+import { inWords } from "../domain/StorageTrouble.ts"
 import { guarantees, type Mode } from "../machines/guarantees.ts"
 import { modeOf, type RuntimeEnd, runtimeMachine, type RuntimeSnapshot } from "../machines/runtime.ts"
 import { fromEffect, fromStream, plug, runMachine } from "./actor.ts"
@@ -88,7 +89,7 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
           case "Writable":
             return { type: "storage.writable" } as const
           case "Blocked":
-            return { type: "storage.blocked", reason: condition.reason } as const
+            return { type: "storage.blocked", reason: inWords(condition.reason) } as const
           case "Failed":
             return { type: "storage.failed", reason: condition.reason } as const
         }

@@ -8,7 +8,7 @@ import { join } from "node:path"
 import type { DiskError } from "../domain/Errors.ts"
 import { encodeLine, format, hex, type Seal, type SegmentHeader } from "../domain/JournalLine.ts"
 import type { Place } from "../domain/JournalReading.ts"
-import { Disk } from "./Disk.ts"
+import { Disk, same } from "./Disk.ts"
 import { segmentName, segmentsIn } from "./Recovery.ts"
 
 export interface OpenSegment {
@@ -52,7 +52,7 @@ export const create = Effect.fnUntraced(function* (directory: string, number: nu
     yield* Effect.ignore(disk.remove(path))
     return yield* made.failure
   }
-  const [inode, folderInode] = made.success.map((stat) => stat?.inode)
+  const [itself, itsFolder] = made.success
   const hash: Hash = createHash("sha256")
   let length = 0
   let born = 0
@@ -65,17 +65,20 @@ export const create = Effect.fnUntraced(function* (directory: string, number: nu
     if (Result.isSuccess(later) && later.success !== undefined) return { _tag: "Fenced", path: successor }
     if (Result.isFailure(present)) return { _tag: "Away", code: present.failure.code }
     if (Result.isFailure(later)) return { _tag: "Away", code: later.failure.code }
-    if (present.success?.inode === inode) return { _tag: "Ours" }
+    if (same(present.success, itself)) return { _tag: "Ours" }
     if (present.success !== undefined) return { _tag: "Replaced", path, got: "another file" }
     const around = yield* Effect.result(disk.stat(folder))
     if (Result.isFailure(around)) return { _tag: "Away", code: around.failure.code }
     if (around.success === undefined) {
-      const home = yield* Effect.result(disk.stat(directory))
-      return Result.isSuccess(home) && home.success?.link === true
-        ? { _tag: "Replaced", path: directory, got: "a link" }
+      const [home, named] = [yield* Effect.result(disk.stat(directory)), yield* Effect.result(file.named)]
+      if (Result.isSuccess(home) && home.success?.link === true) return { _tag: "Replaced", path: directory, got: "a link" }
+      return Result.isSuccess(named) && !named.success
+        ? { _tag: "Replaced", path: directory, got: "nothing: it was deleted" } // What is deleted does not come back.
         : { _tag: "Away", code: "ENOENT" }
     }
-    return { _tag: "Replaced", path, got: around.success.inode === folderInode ? "no such file" : "another directory" }
+    if (!same(around.success, itsFolder)) return { _tag: "Replaced", path, got: "another directory" }
+    const again = yield* Effect.result(disk.stat(path)) // The directory may have come back between the two looks.
+    return Result.isSuccess(again) && same(again.success, itself) ? { _tag: "Ours" } : { _tag: "Replaced", path, got: "no such file" }
   })
 
   return {

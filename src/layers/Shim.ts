@@ -5,6 +5,7 @@ import * as fs from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import { execPath } from "node:process"
+import { errorCode } from "./platform.ts"
 
 /** The command's own file; nothing where it cannot be found. Override it where Holdfast itself was bundled into another package. */
 export const CommandFile = Context.Reference<string | undefined>("holdfast/layers/CommandFile", {
@@ -26,7 +27,9 @@ export const placeShim = Effect.fn("Shim.place")(function* (folder: string) {
   yield* Effect.try({
     try: () => put(folder, text),
     catch: (cause) => cause as NodeJS.ErrnoException
-  }).pipe(Effect.catch(({ code }) => Effect.logWarning(`SHIM_MISSING: skills have no \`holdfast\` on their PATH: ${code} at ${folder}`)))
+  }).pipe(
+    Effect.catch((error) => Effect.logWarning(`SHIM_MISSING: skills have no \`holdfast\` on their PATH: ${errorCode(error)} at ${folder}`))
+  )
 })
 
 /** Whole or not at all: another run may be starting it at this moment. */

@@ -11,7 +11,7 @@ import { answerBytesMax, readAnswer } from "../domain/SkillAnswer.ts"
 import type { Channel } from "./Channel.ts"
 import { lastLine } from "./Output.ts"
 import { Process, type ProcessEnd } from "./Process.ts"
-import { isPassing } from "./spawn.ts"
+import { isPassing, spawnFailed } from "./spawn.ts"
 
 /** Does the work of a `run` skill once. Fails only with what `onSpawned` fails with; all that the skill does is in the value. */
 export const performProcess = Effect.fn("SkillProcess.perform")(function* <E, R>(
@@ -21,10 +21,10 @@ export const performProcess = Effect.fn("SkillProcess.perform")(function* <E, R>
 ): Effect.fn.Return<AttemptEnd, E, R | Process> {
   const { work } = definition
   if (work._tag !== "Process") return yield* Effect.die(new Error(`${definition.name} is not a process`))
-  fs.rmSync(`${facts.directory}/result.json`, { force: true, recursive: true }) // An earlier attempt's answer is not this one's.
-  const end = yield* runSkill(definition, facts, { argv: work.argv, folder: work.folder, onSpawned })
+  const answerFile = `${facts.directory}/result.json`
+  const end = yield* runSkill(definition, facts, { argv: work.argv, folder: work.folder, onSpawned, answerFile })
   if (end._tag !== "Exited" || end.code !== 0) return yield* failureOf(end, definition, facts)
-  const answer = readResult(`${facts.directory}/result.json`)
+  const answer = readResult(answerFile)
   return typeof answer === "string" ? failed("RUN_RESULT", `result.json: ${answer}`, false) : { _tag: "Succeeded", ...answer }
 })
 
@@ -34,20 +34,26 @@ export interface SkillStart<E, R> {
   readonly folder: string
   readonly onSpawned: (identity: ProcessIdentity) => Effect.Effect<void, E, R>
   readonly serve?: (channel: Channel) => Effect.Effect<unknown, never, R>
+  /** Removed before the start: an earlier attempt's answer is not this one's. */
+  readonly answerFile?: string
 }
 
 /** Runs a skill's process with its environment and a temporary folder of its own. A refused start is a value, too. */
 export const runSkill = Effect.fnUntraced(function* <E, R>(
   definition: SkillDefinition,
   facts: AttemptFacts,
-  { folder, ...start }: SkillStart<E, R>
+  { folder, answerFile, ...start }: SkillStart<E, R>
 ): Effect.fn.Return<ProcessEnd | SpawnFailed, E, R | Process> {
   const processes = yield* Process
   const nowMs = yield* Clock.currentTimeMillis
   const temporary = `${facts.directory}/tmp`
   return yield* Effect.acquireUseRelease(
-    Effect.sync(() => {
-      fs.mkdirSync(temporary, { recursive: true, mode: 0o700 })
+    Effect.try({
+      try: () => {
+        if (answerFile !== undefined) fs.rmSync(answerFile, { force: true, recursive: true })
+        fs.mkdirSync(temporary, { recursive: true, mode: 0o700 })
+      },
+      catch: (cause) => spawnFailed({ ...start, cwd: folder }, cause as NodeJS.ErrnoException, facts.directory)
     }),
     () =>
       processes.run({
@@ -58,7 +64,8 @@ export const runSkill = Effect.fnUntraced(function* <E, R>(
         timeoutMs: definition.timeoutMs,
         graceMs: definition.graceMs
       }),
-    () => Effect.sync(() => fs.rmSync(temporary, { force: true, recursive: true }))
+    // A disk that refuses this takes nothing from what the run came to.
+    () => Effect.ignore(Effect.try(() => fs.rmSync(temporary, { force: true, recursive: true })))
   ).pipe(Effect.catchIf(isSpawnFailed, (refused) => Effect.succeed(refused)))
 })
 

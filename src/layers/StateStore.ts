@@ -131,7 +131,9 @@ const make = Effect.fnUntraced(function* (
   yield* Effect.ignore(disk.syncDir(dirname(directory))) // A parent we may not open is not ours to make durable.
   yield* storage(hold(directory, options.version))
 
-  const reserve = yield* reserveOf(directory, options.reserveBytes ?? reserveBytes)
+  let refused = (_code: string): Effect.Effect<void> => Effect.void // Until there is a journal to tell.
+  const home = yield* storage(housed(disk, directory, (code) => refused(code)))
+  const reserve = yield* Effect.provideService(reserveOf(directory, options.reserveBytes ?? reserveBytes), Disk, home)
   const roomy = <A, E, R>(starting: Effect.Effect<A, E | DiskError, R>) =>
     storage(
       Effect.catchIf(
@@ -151,8 +153,6 @@ const make = Effect.fnUntraced(function* (
     for (const name of unusable) yield* Effect.logWarning("A checkpoint was not whole; it is in damaged/", { name })
     yield* sweep([directory, statusDirectory])
     const events = yield* Effect.acquireRelease(PubSub.unbounded<JournalEvent>(), PubSub.shutdown)
-    let refused = (_code: string): Effect.Effect<void> => Effect.void // Until there is a journal to tell.
-    const home = yield* storage(housed(disk, directory, (code) => refused(code)))
     const status = yield* Effect.provideService(statusFiles(statusDirectory, ledger), Disk, home)
     const sealed = Latch.makeUnsafe(true)
     let listeners = 0
@@ -176,6 +176,7 @@ const make = Effect.fnUntraced(function* (
       })
     )
     refused = journal.refused
+    yield* Effect.forkScoped(Stream.runForEach(journal.condition, ({ _tag }) => (_tag === "Writable" ? status.again : Effect.void)))
     const one = yield* Semaphore.make(1)
     const compacting = Effect.suspend(() => compact(directory, journal.segment(), ledger, options.history ?? retention)).pipe(
       unreadable(directory),

@@ -59,12 +59,14 @@ export interface StatusFiles {
   readonly changed: (skill: string) => void
   /** Returns once every change up to now has been written, or tried. */
   readonly flushed: Effect.Effect<void>
+  /** The disk takes files again: those that it refused are written now. */
+  readonly again: Effect.Effect<void>
 }
 
 /**
  * The status file of each skill, `<folder>/<skill>.txt`, kept as the ledger has it. Files that are missing or different at
  * the start are made anew. One fiber writes; of several changes of one skill it sees the last. A file that cannot be
- * written is logged and tried again with the skill's next change and at the next start.
+ * written is logged and tried again with any change, after half a minute, and at the next start.
  */
 export const statusFiles = Effect.fnUntraced(function* (
   folder: string,
@@ -73,21 +75,26 @@ export const statusFiles = Effect.fnUntraced(function* (
   const disk = yield* Disk
   const work = Latch.makeUnsafe(false)
   let changed = new Set<string>()
+  let refused = new Set<string>()
   let waiting: Array<Deferred.Deferred<void>> = []
 
   const write = Effect.fnUntraced(
     function* (skill: string) {
       const record = ledger.skills.get(skill)
       const line = record && statusLine(record)
-      if (line !== undefined) yield* replace(join(folder, `${skill}.txt`), line, record?.last?.settled?.atMs)
+      if (line === undefined) return
+      yield* Effect.tapError(replace(join(folder, `${skill}.txt`), line, record?.last?.settled?.atMs), () =>
+        Effect.sync(() => refused.add(skill))
+      )
     },
     (effect, skill) => logged(effect, `${skill}.txt`)
   )
 
   const pass = Effect.gen(function* () {
-    yield* work.await
+    yield* refused.size === 0 ? work.await : Effect.raceFirst(work.await, Effect.sleep(againMs))
     work.closeUnsafe()
-    const [skills, served] = [changed, waiting]
+    const [skills, served] = [new Set([...refused, ...changed]), waiting]
+    refused = new Set()
     changed = new Set()
     waiting = []
     yield* Effect.forEach(skills, write, { concurrency: 2, discard: true })
@@ -117,6 +124,9 @@ export const statusFiles = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() => flushed)
   return {
     flushed,
+    again: Effect.sync(() => {
+      if (refused.size > 0) work.openUnsafe()
+    }),
     changed: (skill) => {
       changed.add(skill)
       work.openUnsafe()
@@ -129,6 +139,8 @@ export const logged = <R>(replacing: Effect.Effect<void, DiskError, R>, view: st
   Effect.catch(replacing, ({ code, operation }) =>
     Effect.logWarning("A view could not be written and keeps its old text", { view, code, operation })
   )
+
+const againMs = 30_000
 
 const draftRule = /^\.draft-[0-9a-f]{16}$/
 

@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect"
 import { execFile } from "node:child_process"
 import { readdirSync, readFile, readFileSync } from "node:fs"
+import { constants } from "node:os"
 import type { ProcessIdentity } from "../domain/Attempt.ts"
 import { type Mount, parseMountInfo, parseMounts } from "../domain/Place.ts"
 
@@ -22,6 +23,12 @@ export const processStopped = (pid: number): Effect.Effect<boolean> =>
     process.platform === "linux" ? textOf(`/proc/${pid}/stat`) : outputOf("/bin/ps", ["-o", "lstart=,state=", "-p", String(pid)]),
     (text) => /^[Tt]/.test((process.platform === "linux" ? parseProcStat(text) : parsePs(text))?.state ?? "")
   )
+
+/** The system's own name for what it refused. Of some Node knows only the number: an exceeded quota is `Unknown system error -122`. */
+export const errorCode = (error: NodeJS.ErrnoException): string | undefined =>
+  error.code?.startsWith("Unknown system error") === true
+    ? (Object.entries(constants.errno).find(([, number]) => number === -(error.errno ?? 0))?.[0] ?? error.code)
+    : error.code
 
 /** What is mounted where, the root first; nothing where that cannot be told. */
 export const mountsOf: Effect.Effect<ReadonlyArray<Mount>> = Effect.suspend(() =>

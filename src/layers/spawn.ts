@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import { resolve } from "node:path"
 import { shown, SpawnFailed } from "../domain/Errors.ts"
+import { errorCode } from "./platform.ts"
 
 interface Start {
   readonly argv: readonly [string, ...ReadonlyArray<string>]
@@ -42,7 +43,7 @@ export const checkProgram = ({ argv: [program], cwd }: Start): Effect.Effect<voi
 
 /** The system's refusal as ours. `folder` names the run's folder when it is the one at fault. */
 export const spawnFailed = ({ argv: [program], cwd }: Start, cause: NodeJS.ErrnoException, folder?: string): SpawnFailed => {
-  const code = cause.code ?? "UNKNOWN"
+  const code = errorCode(cause) ?? "UNKNOWN"
   const path = program.includes("/") ? resolve(cwd, program) : program
   if (folder !== undefined) {
     return new SpawnFailed({

@@ -141,13 +141,15 @@ export const suite = (name: string, layer: Layer.Layer<Disk>, folder: Effect.Eff
       })
     )
 
-    promise("keeps writing into an open file that was renamed or removed", (root, disk) =>
+    promise("keeps writing into an open file that was renamed or removed, and knows which", (root, disk) =>
       Effect.gen(function* () {
         const file = yield* disk.open(`${root}/a`, { create: true })
         yield* disk.rename(`${root}/a`, `${root}/b`)
         yield* file.append(bytes("x"))
         assert.strictEqual(yield* text(`${root}/b`), "x")
+        assert.isTrue(yield* file.named)
         yield* disk.remove(`${root}/b`)
+        assert.isFalse(yield* file.named)
         yield* file.append(bytes("y"))
         assert.deepStrictEqual(yield* disk.list(root), [])
       })

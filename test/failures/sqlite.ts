@@ -17,6 +17,8 @@ const schema = `
   insert into total values ('epoch', 0), ('stopped', 1), ('fence', 0), ('mode', 'stopped'), ('acknowledged', 0), ('settled', 0),
     ('run', 0), ('coalesced', 0), ('skipped', 0), ('missed', 0), ('superseded', 0), ('place', 0);
 `
+/** So many settled runs are remembered, the latest; as often the older ones are forgotten. */
+const remembered = 1_000
 /** A run that has no outcome yet. */
 const open = "phase <> 'settled'"
 
@@ -125,6 +127,8 @@ export class SqliteModel {
         )
         if (ended === 0) return
         add("settled", 1)
+        if (Number(this.#db.prepare("select value from total where name = 'settled'").get()!["value"]) % remembered === 0)
+          run("delete from run where id in (select id from run where phase = 'settled' order by place desc limit -1 offset ?)", remembered)
         run("delete from step where run = ?", e.run)
         run(
           `update skill set last = ?1, failures = case ?2 when 'success' then 0 else failures + 1 end,

@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as fs from "node:fs"
-import { tmpdir } from "node:os"
+import { constants, tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll } from "vitest"
 import { Disk } from "../../src/layers/Disk.ts"
+import { errorCode } from "../../src/layers/platform.ts"
 import { suite } from "../contracts/disk.ts"
 
 const base = fs.mkdtempSync(join(tmpdir(), "holdfast-disk-"))
@@ -56,6 +57,15 @@ describe("the disk of this machine", () => {
         assert.strictEqual(fs.readFileSync(join(root, "target"), "utf8"), "theirs")
       })
     )
+  )
+
+  it.live("names a refusal that Node only numbers", () =>
+    Effect.sync(() => {
+      const numbered = (errno: number) => Object.assign(new Error(), { errno: -errno, code: `Unknown system error -${errno}` })
+      assert.strictEqual(errorCode(numbered(constants.errno.EDQUOT)), "EDQUOT")
+      assert.strictEqual(errorCode(numbered(9_999)), "Unknown system error -9999")
+      assert.strictEqual(errorCode(Object.assign(new Error(), { errno: -28, code: "ENOSPC" })), "ENOSPC")
+    })
   )
 
   it.live("closes what a scope opened", () =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Layer, Logger, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { hashOf } from "../../src/domain/canonical.ts"
 import { encodeLine } from "../../src/domain/JournalLine.ts"
@@ -144,7 +144,10 @@ describe("the journal", () => {
       const later = yield* append(adopted("d"))
       yield* settle
       assert.isTrue(later.pollUnsafe() !== undefined && Exit.isFailure(yield* Fiber.join(later)), "and so does every later append, at once")
-      assert.deepStrictEqual(conditions.at(-1), { _tag: "Failed", reason: "EIO from datasync" })
+      assert.deepStrictEqual(conditions.at(-1), {
+        _tag: "Failed",
+        reason: "STORAGE_FAILED at /state/journal/0000000001.log: EIO from datasync"
+      })
       assert.deepStrictEqual([...store.ledger.skills.keys()], ["a"])
       yield* close
       yield* session("/state", (next) => Effect.sync(() => assert.include([...next.ledger.skills.keys()], "a"))).pipe(
@@ -281,6 +284,61 @@ describe("the journal", () => {
       assert.strictEqual(error.code, "STATE_DIR_REPLACED")
       yield* close
     })
+  )
+
+  it.effect("ends when the directory was deleted, and makes nothing in its place", () =>
+    Effect.gen(function* () {
+      const { memory, store, conditions, append, close } = yield* opened
+      yield* store.append(adopted("a"))
+      yield* memory.disk.removeTree("/state")
+      const error = yield* Effect.flip(Effect.flatten(Fiber.join(yield* append(adopted("b")))))
+      assert.deepInclude({ ...error }, { code: "STATE_DIR_REPLACED", where: "/state", got: "nothing: it was deleted" })
+      assert.deepInclude(conditions.at(-1), { _tag: "Failed" })
+      yield* close
+      assert.deepStrictEqual([...memory.files().keys()], [])
+    })
+  )
+
+  it.effect("goes on in a directory that comes back just as it is looked for", () =>
+    Effect.gen(function* () {
+      const memory = Disk.memory()
+      let gone = false
+      const disk = Disk.of({
+        ...memory.disk,
+        stat: (path) => {
+          const unseen = gone && path === segment(1)
+          if (unseen) gone = false
+          return unseen ? Effect.succeed(undefined) : memory.disk.stat(path)
+        }
+      })
+      yield* session("/state", (store) =>
+        Effect.gen(function* () {
+          gone = true
+          yield* store.append(adopted("a"))
+          assert.isFalse(gone, "it was looked for")
+        })
+      ).pipe(Effect.provideService(Disk, disk))
+    })
+  )
+
+  it.effect("notices a directory that was replaced although nothing is appended, and touches nothing in it", () =>
+    Effect.gen(function* () {
+      const { memory, store, conditions, close } = yield* opened
+      yield* store.append(adopted("a"))
+      yield* memory.disk.removeTree("/state")
+      memory.put("/state/journal/theirs", "x")
+      memory.put("/state/reserve", "theirs")
+      const before = memory.files()
+      yield* store.view("status.json", "ours")
+      assert.deepStrictEqual(conditions.at(-1), { _tag: "Blocked", reason: "ENOENT" })
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(conditions.at(-1), {
+        _tag: "Failed",
+        reason: `STATE_DIR_REPLACED at ${segment(1)}: another directory`
+      })
+      yield* close
+      assert.deepStrictEqual(memory.files(), before)
+    }).pipe(Effect.provide(Logger.layer([])))
   )
 
   it.effect("does not read what a fenced writer wrote into its segment after the next one began", () =>

@@ -295,7 +295,8 @@ describe("the lock", () => {
       let looks = 0
       const late: Disk["Service"] = {
         ...disk,
-        stat: (of) => (of === path && looks++ === 0 ? Effect.succeed({ bytes: 0, modifiedAtMs: 0, inode: 1, link: false }) : disk.stat(of))
+        stat: (of) =>
+          of === path && looks++ === 0 ? Effect.succeed({ bytes: 0, modifiedAtMs: 0, inode: 1, device: 0, link: false }) : disk.stat(of)
       }
       yield* Effect.scoped(
         Effect.gen(function* () {

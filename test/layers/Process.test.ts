@@ -341,6 +341,16 @@ describe("a skill that is a program", () => {
     })
   )
 
+  it.live("fails and may be tried again where its folder refuses what it needs", () =>
+    Effect.gen(function* () {
+      const dir = folder()
+      fs.writeFileSync(join(dir, "tmp"), "in the way")
+      const end = yield* perform("exit 0", {}, dir)
+      assert.deepInclude(end, { _tag: "Failed", code: "RUN_SPAWN", retryable: true })
+      assert.match(end._tag === "Failed" ? end.reason : "", /^RUN_SPAWN_DIRECTORY at .*: got EEXIST/)
+    })
+  )
+
   it.live("is not credited with the result of an earlier attempt", () =>
     Effect.gen(function* () {
       const dir = folder()

@@ -363,7 +363,10 @@ describe("an outcome that the disk will never take", () => {
         yield* world.pass(10_500)
         world.disk.fail("datasync", "EIO")
         yield* world.pass(2_000)
-        assert.deepInclude(yield* world.runtime.ended, { mode: "failed", reason: "EIO from datasync" })
+        assert.deepInclude(yield* world.runtime.ended, {
+          mode: "failed",
+          reason: "STORAGE_FAILED at /state/journal/0000000001.log: EIO from datasync"
+        })
         assert.strictEqual(yield* world.runtime.mode, "failed")
         assert.isUndefined(world.disk.files().get("/state/skills/status/job.txt"))
         world.disk.heal()

@@ -90,7 +90,7 @@ describe("a mode", () => {
           "standalone -> draining"
         ])
         const blocked = world.events().find((event) => event.type === "mode.changed" && event.to === "blocked")
-        assert.deepInclude(blocked, { reason: "storage ENOSPC" })
+        assert.deepInclude(blocked, { reason: "storage full, or out of inodes (ENOSPC)" })
         const healed = world.events().find((event) => event.type === "mode.changed" && event.from === "blocked")
         assert.deepInclude(healed, { reason: "" })
         assert.deepInclude(world.events().at(-1), { type: "runtime.stopped", reason: "asked to" })
@@ -243,7 +243,10 @@ describe("storage that fails", () => {
         yield* world.pass(5_000)
         world.disk.failNext("datasync", "EIO")
         yield* world.pass(5_000)
-        assert.deepStrictEqual(yield* world.runtime.ended, { mode: "failed", reason: "EIO from datasync" })
+        assert.deepStrictEqual(yield* world.runtime.ended, {
+          mode: "failed",
+          reason: "STORAGE_FAILED at /state/journal/0000000001.log: EIO from datasync"
+        })
         assert.strictEqual(yield* world.runtime.mode, "failed")
         yield* world.close
         assert.deepInclude(pictureOn(world), { mode: "failed" })

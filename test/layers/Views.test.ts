@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
+import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -137,6 +138,31 @@ describe("the status files", () => {
       )
     })
   )
+
+  for (const [code, laterMs] of [
+    ["ENOSPC", 1_000],
+    ["EIO", 30_000]
+  ] as const) {
+    it.effect(`that a disk refused with ${code} are written when it takes them, without another change`, () =>
+      Effect.gen(function* () {
+        const memory = Disk.memory()
+        const line = () => memory.files().get("/state/skills/status/a.txt")?.toString()
+        yield* Effect.flatMap(StateStore, (store) =>
+          Effect.gen(function* () {
+            yield* store.append(adopted("a"))
+            memory.fail("open", code)
+            yield* store.append(...run("a", 0))
+            yield* store.flushed
+            assert.isUndefined(line())
+            memory.heal()
+            yield* TestClock.adjust(laterMs)
+            for (let n = 0; line() === undefined && n < 500; n++) yield* TestClock.withLive(Effect.sleep(2))
+            assert.match(line() ?? "", /^status=success,.*,run=a@0,/)
+          })
+        ).pipe(Effect.provide(StateStore.layer("/state")), Effect.provide(memory.layer), Effect.provide(Logger.layer([])))
+      })
+    )
+  }
 })
 
 describe("a view", () => {

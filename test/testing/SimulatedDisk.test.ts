@@ -4,6 +4,7 @@ import { Disk } from "../../src/layers/Disk.ts"
 import type { Image } from "../../src/testing/disk/Durability.ts"
 import { type SimulatedDisk, simulatedDisk } from "../../src/testing/disk/SimulatedDisk.ts"
 import { suite } from "../contracts/disk.ts"
+import { suite as stateSuite } from "../contracts/state.ts"
 
 const layer = Layer.sync(Disk, () => simulatedDisk().disk)
 suite(
@@ -15,6 +16,8 @@ suite(
     return "/t"
   })
 )
+
+stateSuite("a simulated disk", layer, Effect.succeed("/t"), 100)
 
 /** What each crash from here would leave of these files, as sorted texts; `-` for a file that is not there. */
 const left = ({ durability }: SimulatedDisk, ...paths: ReadonlyArray<string>): ReadonlyArray<string> => {
@@ -79,6 +82,41 @@ describe("a crash of the simulated disk", () => {
     })
   )
 
+  scenario("leaves a file that was moved to another folder in both, in one or in none of them", (sim) =>
+    Effect.gen(function* () {
+      yield* sim.disk.makeDir("/other")
+      yield* kept(sim, "/a", "AAAA")
+      yield* sim.disk.rename("/a", "/other/a")
+      assert.deepStrictEqual(left(sim, "/a", "/other/a"), ["- -", "- AAAA", "AAAA -", "AAAA AAAA"])
+      yield* sim.disk.syncDir("/other")
+      assert.deepStrictEqual(left(sim, "/a", "/other/a"), ["- AAAA", "AAAA AAAA"])
+      yield* sim.disk.syncDir("/")
+      assert.deepStrictEqual(left(sim, "/a", "/other/a"), ["- AAAA"])
+    })
+  )
+
+  scenario("leaves the end that was cut from a file, or not, until it was synced", (sim) =>
+    Effect.gen(function* () {
+      const file = yield* kept(sim, "/a", "AAAABBBB")
+      yield* file.truncate(2)
+      assert.deepStrictEqual(left(sim, "/a"), ["AA", "AAAABBBB"])
+      yield* file.append(Buffer.from("CC"))
+      assert.deepStrictEqual(left(sim, "/a"), ["AA", "AA00", "AAAABBBB", "AACC", "AACCBBBB"])
+      yield* file.datasync
+      assert.deepStrictEqual(left(sim, "/a"), ["AACC"])
+    })
+  )
+
+  scenario("leaves bytes in their places, with nothing in between where that was lost", (sim) =>
+    Effect.gen(function* () {
+      const file = yield* kept(sim, "/a", "")
+      for (const text of ["AAAA", "BBBB", "CCCC"]) yield* file.append(Buffer.from(text))
+      const found = left(sim, "/a")
+      for (const holed of ["AAAA0000CCCC", "0000BBBB0000", "00000000CCCC"]) assert.include(found, holed)
+      assert.lengthOf(found, 15) // Of one to three pieces the last is there as data or zeros, each before it as either; and none.
+    })
+  )
+
   scenario("leaves a removed file, or not, until the folder was synced", (sim) =>
     Effect.gen(function* () {
       yield* kept(sim, "/a", "AAAA")
@@ -111,6 +149,9 @@ describe("a crash of the simulated disk", () => {
       yield* file.datasync
       assert.strictEqual(Buffer.from(yield* sim.disk.read("/a")).toString(), "AAAABBBB")
       assert.deepStrictEqual(left(sim, "/a"), ["AAAA"])
+      yield* file.append(Buffer.from("CCCC"))
+      yield* file.datasync
+      assert.deepStrictEqual(left(sim, "/a"), ["AAAA0000CCCC"])
     })
   )
 

@@ -63,7 +63,10 @@ export class Durability {
   }
   synced(inode: number): void {
     const contents = this.#files.get(inode)!
-    contents.kept = contents.pending.reduce((bytes, change) => applied(bytes, change, "kept"), contents.kept)
+    contents.kept = applied(
+      contents.kept,
+      contents.pending.map((change) => [change, "kept"])
+    )
     contents.pending = []
   }
   /** A sync failed: what was pending is forgotten, and later syncs will not know of it. */
@@ -102,7 +105,10 @@ export class Durability {
       const bytes = new Map(
         files.map(({ inode, kept, pending }) => [
           inode,
-          pending.reduce((sum, [change, { pick }]) => applied(sum, change, fates[pick]!), kept)
+          applied(
+            kept,
+            pending.map(([change, { pick }]) => [change, fates[pick]!])
+          )
         ])
       )
       const entries = new Map(
@@ -168,14 +174,23 @@ interface Entries {
 type Fate = "lost" | "kept" | "zeros"
 const fates: ReadonlyArray<Fate> = ["lost", "kept", "zeros"]
 
-const applied = (bytes: Buffer, change: Piece | Cut, fate: Fate): Buffer => {
-  if (fate === "lost") return bytes
-  if (change._tag === "Cut") return bytes.subarray(0, change.length)
-  const end = change.offset + change.bytes.length
-  const grown = Buffer.alloc(Math.max(bytes.length, end))
-  bytes.copy(grown)
-  if (fate === "kept") change.bytes.copy(grown, change.offset)
-  return grown
+/** What these changes make of a file, each with its fate. */
+const applied = (kept: Buffer, changes: ReadonlyArray<readonly [change: Piece | Cut, fate: Fate]>): Buffer => {
+  const endOf = (change: Piece | Cut) => (change._tag === "Cut" ? 0 : change.offset + change.bytes.length)
+  const bytes = Buffer.alloc(changes.reduce((end, [change]) => Math.max(end, endOf(change)), kept.length))
+  kept.copy(bytes)
+  let length = kept.length
+  for (const [change, fate] of changes) {
+    if (fate === "lost") continue
+    if (change._tag === "Cut") {
+      bytes.fill(0, change.length, length)
+      length = Math.min(length, change.length)
+      continue
+    }
+    if (fate === "kept") change.bytes.copy(bytes, change.offset)
+    length = Math.max(length, endOf(change))
+  }
+  return bytes.subarray(0, length)
 }
 
 const rename = (entries: Map<string, Node>, changes: ReadonlyArray<Change>): void => {

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { DiskError } from "../../domain/Errors.ts"
-import type { Disk, OpenFile } from "../../layers/Disk.ts"
+import type { Disk, OpenFile, Stat } from "../../layers/Disk.ts"
 import { type DiskMemory, diskMemory } from "../../layers/DiskMemory.ts"
 import { Durability, type Image } from "./Durability.ts"
 
@@ -28,7 +28,7 @@ export const simulatedDisk = (from?: Image, onChange: () => void = () => {}, pie
   let refusal: { left: number; readonly code: string } | undefined
   let syncFailure = 0
 
-  const inodeOf = (path: string) => Effect.map(Effect.orDie(disk.stat(path)), (stat) => stat!.inode)
+  const statOf = (path: string) => Effect.map(Effect.orDie(disk.stat(path)), (stat) => stat!)
   const refused = (operation: string, path: string) =>
     Effect.suspend(() => {
       if (refusal === undefined || --refusal.left > 0) return Effect.void
@@ -42,8 +42,8 @@ export const simulatedDisk = (from?: Image, onChange: () => void = () => {}, pie
       onChange()
     })
 
-  const handle = (path: string, file: OpenFile, inode: number): OpenFile => {
-    let length = memory.files().get(path)?.length ?? 0
+  const handle = (path: string, file: OpenFile, { inode, bytes: lengthNow }: Stat): OpenFile => {
+    let length = lengthNow
     const written = (bytes: Uint8Array) =>
       Effect.tap(file.append(bytes), () =>
         noted(() => {
@@ -52,6 +52,7 @@ export const simulatedDisk = (from?: Image, onChange: () => void = () => {}, pie
         })
       )
     return {
+      named: file.named,
       append: (bytes) =>
         Effect.catch(Effect.andThen(refused("append", path), written(bytes)), (error) =>
           Effect.andThen(written(bytes.subarray(0, bytes.length >> 1)), Effect.fail(error))
@@ -90,15 +91,15 @@ export const simulatedDisk = (from?: Image, onChange: () => void = () => {}, pie
       Effect.gen(function* () {
         if (options.create) yield* refused("open", path)
         const file = yield* disk.open(path, options)
-        const inode = yield* inodeOf(path)
-        if (options.create) yield* noted(() => durability.created(path, inode))
-        return handle(path, file, inode)
+        const stat = yield* statOf(path)
+        if (options.create) yield* noted(() => durability.created(path, stat.inode))
+        return handle(path, file, stat)
       }),
     write: (path, bytes) =>
       Effect.gen(function* () {
         yield* refused("write", path)
         yield* disk.write(path, bytes)
-        const inode = yield* inodeOf(path)
+        const { inode } = yield* statOf(path)
         yield* noted(() => {
           durability.created(path, inode)
           durability.wrote(inode, 0, bytes)
