@@ -17,7 +17,7 @@ import { type ActorArgs, fromEffect, plug } from "./actor.ts"
 import type { Disk } from "./Disk.ts"
 import type { Process } from "./Process.ts"
 import { placeShim } from "./Shim.ts"
-import type { SkillEntry } from "./SkillFunction.ts"
+import { Entry, type SkillEntry } from "./SkillFunction.ts"
 import { performModule } from "./SkillHost.ts"
 import { performProcess } from "./SkillProcess.ts"
 import { StateStore } from "./StateStore.ts"
@@ -26,8 +26,8 @@ import { notExecuting, type Steps, withSteps } from "./Steps.ts"
 export class Run extends Context.Service<
   Run,
   {
-    /** The machine of this skill's runs, every port plugged. */
-    readonly bind: (entry: SkillEntry) => ReturnType<typeof bind>
+    /** The machine of a run, every port plugged; which skill's it is says `Entry`. */
+    readonly machine: ReturnType<typeof bind>
     /** Returns once no run is under way. */
     readonly awaitIdle: Effect.Effect<void>
     /** The steps of an attempt, for who asks from outside of it. Refuses with STEP_NOT_EXECUTING all but the one under way. */
@@ -63,7 +63,7 @@ export class Run extends Context.Service<
             })
         }
         return Run.of({
-          bind: (entry) => bind(entry, underWay, options.session),
+          machine: bind(underWay, options.session),
           awaitIdle: Effect.asVoid(idle.await),
           steps: (run, attempt) =>
             Effect.suspend(() => {
@@ -114,11 +114,12 @@ export const fresh = (run: string, definition: SkillDefinition): RunInput => ({
   interrupted: undefined
 })
 
-const bind = (entry: SkillEntry, underWay: UnderWay, session: string | undefined) =>
+const bind = (underWay: UnderWay, session: string | undefined) =>
   plug(runMachine, {
     attempt: fromEffect(({ input, live }: Pick<ActorArgs<{ readonly run: string; readonly attempt: number }>, "input" | "live">) =>
       Effect.gen(function* () {
         const store = yield* StateStore
+        const entry = yield* Entry
         underWay.begin(input.run)
         yield* store.append({ type: "attempt.started", run: input.run, attempt: input.attempt })
         const facts = factsOf(store, input.run, input.attempt)
@@ -149,7 +150,7 @@ const bind = (entry: SkillEntry, underWay: UnderWay, session: string | undefined
 
     settle: fromEffect(({ input: { run, settlement } }: { input: { readonly run: string; readonly settlement: Settlement } }) =>
       Effect.ensuring(
-        settle(entry.definition, run, settlement, session),
+        Effect.flatMap(Entry, ({ definition }) => settle(definition, run, settlement, session)),
         Effect.sync(() => underWay.end(run))
       )
     )

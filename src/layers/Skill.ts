@@ -1,5 +1,6 @@
 /** Gives the skill machine its hands: every slot owed is decided in one batch, and the next one is armed. */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { StorageFailed } from "../domain/Errors.ts"
 import { runId } from "../domain/Run.ts"
@@ -13,24 +14,24 @@ import { fromEffect, fromListener, plug } from "./actor.ts"
 import { Claims } from "./Claims.ts"
 import { fresh, Run } from "./Run.ts"
 import { Scheduler } from "./Scheduler.ts"
-import type { SkillEntry } from "./SkillFunction.ts"
+import { Entry, type SkillEntry } from "./SkillFunction.ts"
 import { type NewEvent, StateStore } from "./StateStore.ts"
 
-/** The machine of one skill, every port plugged. */
-export const bind = Effect.fnUntraced(function* (entry: SkillEntry) {
-  const { name, schedule } = entry.definition
-  const run = (yield* Run).bind(entry)
+/** The machine of a skill, every port plugged; which skill's it is says `Entry`. */
+export const bind = Effect.gen(function* () {
+  const { machine } = yield* Run
   const scheduler = yield* Scheduler
   const { ledger } = yield* StateStore
   return plug(skillMachine, {
-    run,
-    nextSlot: fromListener(({ sendBack }) => {
+    run: machine,
+    nextSlot: fromListener<void, Entry>(({ sendBack, services }) => {
+      const { name, schedule } = Context.get(services, Entry).definition
       const settledThroughMs = ledger.skills.get(name)?.settledThroughMs
       const dueAtMs = schedule === undefined || settledThroughMs === undefined ? undefined : next(schedule, settledThroughMs)
       if (dueAtMs !== undefined) scheduler.arm({ skill: name, dueAtMs }, () => sendBack({ type: "slot.due" }))
       return () => scheduler.disarm(name)
     }),
-    decide: fromEffect(({ input }: { input: Question }) => decide(entry, input))
+    decide: fromEffect(({ input }: { input: Question }) => Effect.flatMap(Entry, (entry) => decide(entry, input)))
   })
 })
 

@@ -1,6 +1,7 @@
 /** Skills given in code: functions that run in this process, as promises or as Effects. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { AttemptEnd, AttemptFacts } from "../domain/Attempt.ts"
@@ -16,6 +17,9 @@ export interface SkillEntry {
   readonly definition: SkillDefinition
   readonly work: FunctionWork | undefined
 }
+
+/** The skill whose actor this is: the machines of all skills are the same, and what they work on comes with their services. */
+export class Entry extends Context.Service<Entry, SkillEntry>()("holdfast/layers/SkillFunction/Entry") {}
 
 /** One attempt of a function. It answers for its own failures; only our defects are anything else. */
 export type FunctionWork = (facts: AttemptFacts, steps: Steps) => Effect.Effect<AttemptEnd, never, Disk>

@@ -16,6 +16,7 @@ import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { Actor, AnyActorRef } from "xstate"
 import { type Refused, shown, type StorageFailed } from "../domain/Errors.ts"
+import type { RunRecord } from "../domain/Ledger.ts"
 import type { RunId } from "../domain/Run.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
 import { type Gate, runUnderWay, type skillMachine } from "../machines/skill.ts"
@@ -26,7 +27,7 @@ import { Inspection, under } from "./Inspection.ts"
 import { resume, type Run } from "./Run.ts"
 import { Scheduler } from "./Scheduler.ts"
 import { bind } from "./Skill.ts"
-import type { SkillEntry } from "./SkillFunction.ts"
+import { Entry, type SkillEntry } from "./SkillFunction.ts"
 import { StateStore } from "./StateStore.ts"
 import { cancelParked, parkedRun, releaseParked } from "./Parking.ts"
 import { asideSkill, claimByHand, type Triggerable, unknownSkill } from "./Trigger.ts"
@@ -95,11 +96,16 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     const watching = yield* Effect.scope
     yield* Effect.addFinalizer(() => Effect.sync(() => children.clear()))
     const skills = yield* Scope.fork(watching, "parallel") // They end side by side: each may take its grace.
-    const start = (name: string) =>
-      startSkill(name, skills, watching, (crash) => supervisor.actor.send({ type: "skill.crashed", ...crash }))
+    const machine = yield* Effect.provideContext(bind, hands)
+    const start = (name: string, unsettled = store.ledger.unsettled(name)) =>
+      startSkill(name, unsettled, machine, skills, watching, (crash) => supervisor.actor.send({ type: "skill.crashed", ...crash }))
+    const startAll = Effect.suspend(() => {
+      const unsettled = Map.groupBy(store.ledger.unsettled(), ({ skill }) => skill)
+      return Effect.forEach(known.keys(), (name) => start(name, unsettled.get(name) ?? []), { discard: true })
+    })
     const supervisor = yield* runMachine(
       plug(supervisorMachine, {
-        startAll: fromEffect(() => Effect.andThen(Effect.forEach(known.keys(), start, { discard: true }), Effect.asVoid(started.open))),
+        startAll: fromEffect(() => Effect.andThen(startAll, Effect.asVoid(started.open))),
         restart: fromEffect(({ input }: { input: Crash }) => start(input.skill)),
         quarantine: fromEffect(({ input }: { input: Crash }) =>
           store.append({ type: "skill.quarantined", skill: input.skill, why: `its actor keeps crashing: ${input.reason}` })
@@ -114,6 +120,8 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
 
   const startSkill = Effect.fnUntraced(function* (
     name: string,
+    records: ReadonlyArray<RunRecord>,
+    machine: Effect.Success<typeof bind>,
     skills: Scope.Scope,
     watching: Scope.Scope,
     crashed: (crash: Crash) => void
@@ -124,10 +132,13 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     const scope = yield* Scope.fork(skills)
     const nowMs = yield* Clock.currentTimeMillis
     const gate = gates(definition)
-    const unsettled = store.ledger.unsettled(name).flatMap((run) => (run.phase === "parked" ? [] : [resume(run, definition, nowMs)]))
-    const running = yield* Effect.flatMap(bind(entry), (machine) =>
-      runMachine(machine, { id: name, input: { name, unsettled, gate }, inspect: under(inspector, shownUnder) })
-    ).pipe(Scope.provide(scope), Effect.provideContext(hands))
+    const unsettled = records.flatMap((run) => (run.phase === "parked" ? [] : [resume(run, definition, nowMs)]))
+    const running = yield* runMachine(machine, {
+      id: name,
+      input: { name, unsettled, gate },
+      inspect: under(inspector, shownUnder),
+      after: Effect.asVoid(started.await) // Every skill has its place before the first one works: ready is not held up by the work of thousands.
+    }).pipe(Effect.provideService(Entry, entry), Scope.provide(scope), Effect.provideContext(hands))
     children.set(name, { definition, actor: running.actor, byHand: Semaphore.makeUnsafe(1), gate })
     const watch = Effect.gen(function* () {
       const exit = yield* Effect.exit(running.awaitDone)

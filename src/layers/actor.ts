@@ -89,8 +89,7 @@ export const fromEffect = <A, E, R, I = void>(
   restoreSnapshot: (snapshot) => snapshot as EffectSnapshot<A, I>,
   start: (snapshot, { self, system, id }) => {
     if (snapshot.status !== "active") return
-    const host = hosts.get(system)
-    if (host === undefined) throw new Error(`actor "${id}" works by an Effect and was started outside runMachine`)
+    const host = hostOf(system, `actor "${id}"`)
     const parent = self._parent
     const body: Body = { fiber: undefined, live: true }
     bodies.set(self, body)
@@ -101,6 +100,7 @@ export const fromEffect = <A, E, R, I = void>(
       host,
       Effect.yieldNow.pipe(
         // Never completes inside the step of the parent that started it.
+        Effect.andThen(host.after),
         Effect.andThen(Effect.suspend(() => work({ input: snapshot.input as I, id, sendBack, live: () => body.live, self }))),
         Effect.scoped
       )
@@ -142,9 +142,12 @@ export const fromStream = <A extends EventObject, E, R, I = void>(
   fromEffect<void, E, R, I>((args) => Stream.runForEach(stream(args), (event) => Effect.sync(() => args.sendBack(event))))
 
 /** An actor that only listens, without a fiber: for what may be there in thousands. `listen` returns how to stop. */
-export const fromListener = <I = void>(
-  listen: (args: Pick<ActorArgs<I>, "input" | "sendBack">) => () => void
-): EffectLogic<void, never, I, never> => fromCallback<EventObject, I & {}>(({ input, sendBack }) => listen({ input, sendBack })) as never
+export const fromListener = <I = void, R = never>(
+  listen: (args: Pick<ActorArgs<I>, "input" | "sendBack"> & { readonly services: Context.Context<R> }) => () => void
+): EffectLogic<void, never, I, R> =>
+  fromCallback<EventObject, I & {}>(({ input, sendBack, system }) =>
+    listen({ input, sendBack, services: hostOf(system, "a listener").services as Context.Context<R> })
+  ) as never
 
 /** A machine with its ports plugged, and what they need. */
 export type Plugged<M extends AnyStateMachine, R> = M & Needs<R>
@@ -171,11 +174,20 @@ export interface Running<L extends AnyStateMachine> {
  */
 export const runMachine = <L extends AnyStateMachine>(
   machine: L,
-  options: { readonly input: InputFrom<L>; readonly id?: string; readonly inspect?: ActorOptions<L>["inspect"] }
+  {
+    after = Effect.void,
+    ...options
+  }: {
+    readonly input: InputFrom<L>
+    readonly id?: string
+    readonly inspect?: ActorOptions<L>["inspect"]
+    /** What its actors wait for before they work; their states are taken at once. */
+    readonly after?: Effect.Effect<void>
+  }
 ): Effect.Effect<Running<L>, never, RequirementsOf<L> | Scope.Scope> =>
   Effect.gen(function* () {
     const services = yield* Effect.context<never>() // All that are at hand: the type says which must be.
-    const host: Host = { services, fibers: yield* FiberSet.make<unknown, unknown>(), open: true }
+    const host: Host = { services, fibers: yield* FiberSet.make<unknown, unknown>(), after, open: true }
     const done = Deferred.makeUnsafe<OutputFrom<L>, unknown>()
     const actor = yield* Effect.acquireRelease(
       Effect.sync(() => {
@@ -205,9 +217,16 @@ export const runMachine = <L extends AnyStateMachine>(
 interface Host {
   readonly services: Context.Context<never>
   readonly fibers: FiberSet.FiberSet<unknown, unknown>
+  readonly after: Effect.Effect<void>
   open: boolean
 }
 const hosts = new WeakMap<AnySystem, Host>()
+
+const hostOf = (system: AnySystem, who: string): Host => {
+  const host = hosts.get(system)
+  if (host === undefined) throw new Error(`${who} works by an Effect and was started outside runMachine`)
+  return host
+}
 
 interface Body {
   fiber: Fiber.Fiber<unknown, unknown> | undefined
