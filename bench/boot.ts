@@ -39,7 +39,7 @@ export const figure: Figure = {
 }
 
 const life = (state: string, what: string) => {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "bootLife.ts"), state, what, String(pending)], {
+  const child = spawn(process.execPath, [join(import.meta.dirname, "bootLife.mjs"), state, what, String(pending)], {
     stdio: ["ignore", "pipe", "inherit"]
   })
   let said = ""

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
-import WebSocket from "ws"
+import type { WebSocket } from "ws"
 import { closeCodes, frameMax } from "../domain/Wire.ts"
 import type { LostReason } from "../machines/session.ts"
 
@@ -35,9 +35,10 @@ export class Dial extends Context.Service<
 >()("holdfast/layers/Dial") {
   static readonly layer = Layer.succeed(Dial, {
     connect: Effect.fnUntraced(function* (url: string) {
+      const { WebSocket } = yield* library
       const frames = yield* Queue.unbounded<string, LineEnd>()
       const socket = yield* Effect.acquireRelease(
-        Effect.sync(() => dial(url, frames)),
+        Effect.sync(() => dial(WebSocket, url, frames)),
         hangUp
       )
       yield* opened(socket, frames)
@@ -45,6 +46,9 @@ export class Dial extends Context.Service<
     })
   })
 }
+
+/** Loaded with the first call: skills start before anybody has to know of sockets. */
+const library = Effect.promise(() => import("ws"))
 
 type Frames = Queue.Queue<string, LineEnd>
 
@@ -54,8 +58,8 @@ const waitingMax = 256
 const goneWithin = "2 seconds"
 
 /** No redirects, no `Origin`: the token stays with the address it was given for. No compression: a small frame stays small. */
-const dial = (url: string, frames: Frames): WebSocket => {
-  const socket = new WebSocket(url, { maxPayload: frameMax, perMessageDeflate: false, followRedirects: false })
+const dial = (Socket: typeof WebSocket, url: string, frames: Frames): WebSocket => {
+  const socket = new Socket(url, { maxPayload: frameMax, perMessageDeflate: false, followRedirects: false })
   const end = (reason: LineEnd) => Queue.failCauseUnsafe(frames, Cause.fail(reason)) // The first one stands.
   // Before anything can arrive: the peer's first frame may come in the same packet as the upgrade.
   socket.on("message", (data, isBinary) => {
@@ -79,7 +83,7 @@ const opened = (socket: WebSocket, frames: Frames): Effect.Effect<void, LineEnd>
 
 const hangUp = (socket: WebSocket): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
-    if (socket.readyState === WebSocket.CLOSED) return resume(Effect.void)
+    if (socket.readyState === socket.CLOSED) return resume(Effect.void)
     socket.once("close", () => resume(Effect.void))
     if (socket.isPaused) socket.resume() // A paused socket would keep its end to itself.
     socket.terminate()

@@ -14,7 +14,7 @@ import * as Result from "effect/Result"
 import { createHash } from "node:crypto"
 import { nearest, type ScheduleInvalid, shown, type SkillInvalid } from "../domain/Errors.ts"
 import { checkFields, fieldName, type FieldProblem, type Path as FieldPath } from "../domain/fields.ts"
-import { type FrontMatter, type FrontMatterProblem, readFrontMatter, readText } from "../domain/FrontMatter.ts"
+import type { FrontMatter, FrontMatterProblem } from "../domain/FrontMatter.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
 import { draftSkill, invalid, nameProblem, type SkillDraft, SkillSettings, withOverride } from "../domain/SkillFile.ts"
 import { entryAt, entryBytesMax, executable, type Files, readBytes, writableByNobodyElse } from "./skillFolder.ts"
@@ -141,6 +141,9 @@ const readSkill = Effect.fnUntraced(function* (folder: string, asked: Asked): Ef
   return { file, name: typeof given === "string" ? given : undefined, read }
 })
 
+/** Loaded with the first file: where all skills are code, nothing reads YAML. */
+const reader = Effect.promise(() => import("../domain/FrontMatter.ts"))
+
 const readHead = Effect.fnUntraced(function* (
   folder: string,
   file: string
@@ -163,6 +166,7 @@ const readHead = Effect.fnUntraced(function* (
   yield* writableByNobodyElse(folder, link)
   yield* writableByNobodyElse(file, info)
   const bytes = yield* readBytes(file, skillFileBytesMax)
+  const { readFrontMatter, readText } = yield* reader
   const read = Result.flatMap(readText(bytes), readFrontMatter)
   return Result.isSuccess(read) ? read.success : yield* ofHead(file, read.failure)
 })

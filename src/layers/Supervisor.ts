@@ -90,6 +90,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
   const known = new Map(entries.map((entry) => [entry.definition.name, entry]))
   const children = new Map<string, Child>()
   const started = yield* Latch.make()
+  const working = yield* Latch.make() // All have their place, and that was told, before the first one works.
   let gates: Gates = () => ({ open: false, reason: "starting" })
 
   const work = Effect.fnUntraced(function* (self: AnyActorRef) {
@@ -103,9 +104,10 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
       const unsettled = Map.groupBy(store.ledger.unsettled(), ({ skill }) => skill)
       return Effect.forEach(known.keys(), (name) => start(name, unsettled.get(name) ?? []), { discard: true })
     })
+    const open = Effect.asVoid(Effect.all([started.open, Effect.yieldNow, working.open]))
     const supervisor = yield* runMachine(
       plug(supervisorMachine, {
-        startAll: fromEffect(() => Effect.andThen(startAll, Effect.asVoid(started.open))),
+        startAll: fromEffect(() => Effect.andThen(startAll, open)),
         restart: fromEffect(({ input }: { input: Crash }) => start(input.skill)),
         quarantine: fromEffect(({ input }: { input: Crash }) =>
           store.append({ type: "skill.quarantined", skill: input.skill, why: `its actor keeps crashing: ${input.reason}` })
@@ -137,7 +139,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
       id: name,
       input: { name, unsettled, gate },
       inspect: under(inspector, shownUnder),
-      after: Effect.asVoid(started.await) // Every skill has its place before the first one works: ready is not held up by the work of thousands.
+      after: Effect.asVoid(working.await)
     }).pipe(Effect.provideService(Entry, entry), Scope.provide(scope), Effect.provideContext(hands))
     children.set(name, { definition, actor: running.actor, byHand: Semaphore.makeUnsafe(1), gate })
     const watch = Effect.gen(function* () {

@@ -59,7 +59,7 @@ export const makeWorld = Effect.fn("World.make")(function* ({
   )
   const [runtime, supervisor, store] = yield* Effect.all([Runtime, Supervisor, StateStore]).pipe(Effect.provideContext(services))
   const pass = (milliseconds: number) => TestClock.adjust(milliseconds)
-  yield* runtime.started
+  yield* Effect.andThen(runtime.started, pass(0)) // What is ready has yet to begin its work; from here on it has.
   return { runtime, supervisor, store, disk, services, pass, events: () => journalOf(disk) }
 })
 

@@ -59,7 +59,7 @@ const supervised = Effect.fnUntraced(function* (
   yield* Effect.provide(adopt({ version: "0", skills: entries.map(({ definition }) => definition), unreadable: new Set() }), services)
   supervisor.setGates(gates)
   const working = yield* Effect.forkChild(Effect.scoped(supervisor.work(createActor(createMachine({})))))
-  yield* supervisor.started
+  yield* Effect.andThen(supervisor.started, TestClock.adjust(0)) // What has started has yet to begin its work.
   const events = () =>
     readJournal([...disk.files()].filter(([path]) => path.startsWith("/state/journal/")).map(([, bytes]) => bytes)).events
   return {
