@@ -42,7 +42,14 @@ export const journalMutants: ReadonlyArray<Mutant> = [
   one(
     "a segment that lost its name is written on",
     "src/layers/Segment.ts",
-    'return { _tag: "Replaced", path, got: around.success.inode === folderInode ? "no such file" : "another directory" }',
+    '{ _tag: "Ours" } : { _tag: "Replaced", path, got: "no such file" }',
+    '{ _tag: "Ours" } : { _tag: "Ours" }',
+    journal
+  ),
+  one(
+    "a segment whose directory is another one now is written on",
+    "src/layers/Segment.ts",
+    'return { _tag: "Replaced", path, got: "another directory" }',
     'return { _tag: "Ours" }',
     journal
   ),

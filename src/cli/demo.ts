@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url"
 import { type ConfigInvalid, type ListenFailed, LockHeld, type StateUnusable } from "../domain/Errors.ts"
 import { EmbeddedGateway } from "../gateway/index.ts"
 import type { HoldfastOptions } from "../layers/Holdfast.ts"
+import { acceptable } from "../layers/Place.ts"
 import { portDefault } from "./gateway.ts"
 import { tokenIn } from "./gatewayToken.ts"
 import { invocation } from "./invocation.ts"
@@ -28,6 +29,7 @@ export const startDemo = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Demo, ConfigInvalid | ListenFailed | StateUnusable | LockHeld, Scope.Scope> {
   const state = given === undefined ? demoState() : resolve(given)
   const files = given === undefined ? join(userStateFolder(), "holdfast-demo") : `${state}-demo`
+  yield* acceptable(state) // Before anything is written beside it.
   yield* alone(state) // Before the gateway: two of them on one folder of transcripts would not know of each other.
 
   const token = yield* tokenIn(join(files, "gateway", "token"))

@@ -4,6 +4,7 @@ import { explain } from "../domain/Errors.ts"
 import { iso } from "../domain/Run.ts"
 import { Disk } from "../layers/Disk.ts"
 import { hold } from "../layers/Lock.ts"
+import { acceptable } from "../layers/Place.ts"
 import { type Lost, plan, repair } from "../layers/Repair.ts"
 import { defineCommand, exit, shared } from "./command.ts"
 import { existingState } from "./place.ts"
@@ -26,7 +27,7 @@ export const command = defineCommand({
   run: ({ flags, out }) =>
     Effect.gen(function* () {
       const directory = yield* existingState(flags)
-      if (flags["accept-loss"]) yield* readable(directory, hold(directory))
+      if (flags["accept-loss"]) yield* Effect.andThen(acceptable(directory), readable(directory, hold(directory)))
       const planned = yield* readable(directory, plan(directory))
       if (planned === undefined) {
         if (out.json) out.value({ damage: null, repaired: false })

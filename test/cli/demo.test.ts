@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readdirSync, readFileSync } from "node:fs"
+import { chmodSync, existsSync, readdirSync, readFileSync, symlinkSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { expect, it, onTestFinished } from "vitest"
@@ -46,4 +46,12 @@ it("with --state the demo's other files stand beside the state directory", { tim
   await demo.says(/mode {4}held/)
   await until(() => (existsSync(`${world.state}-demo/posts/queue`) ? true : undefined))
   expect(existsSync(join(world.home, ".state"))).toBe(false)
+})
+
+it("the demo leaves nothing beside a place that is refused", async () => {
+  const world = makeWorld()
+  symlinkSync(world.home, join(world.home, "link"))
+  const demo = await world.run("up", "--demo", "--state", join(world.home, "link"))
+  expect([demo.code, demo.stderr]).toEqual([74, expect.stringContaining("STATE_DIR_SYMLINK")])
+  expect(readdirSync(world.home)).toEqual(["link"])
 })

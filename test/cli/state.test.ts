@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it } from "vitest"
 import { Effect } from "effect"
@@ -69,6 +69,11 @@ it("state repair says what it would cost and does it only when told to, and not 
   expect(looked.stdout).toMatch(/lost: \d+ bytes of 3 segments, with \d+ records that can still be read, from 20\S+ to 20\S+\n/)
   expect(looked.stdout).toMatch(/runs that had ended and may run again: \S+@20\S+/)
   expect(looked.stdout).toContain("nothing was changed")
+  expect(readFileSync(join(journal, "0000000001.log"))).toEqual(bytes)
+
+  symlinkSync(world.state, join(world.home, "link"))
+  const astray = await world.run("state", "repair", "--accept-loss", "--state", join(world.home, "link"))
+  expect([astray.code, astray.stderr]).toEqual([74, expect.stringContaining("STATE_DIR_SYMLINK")])
   expect(readFileSync(join(journal, "0000000001.log"))).toEqual(bytes)
 
   const beside = await Effect.runPromise(
