@@ -62,7 +62,7 @@ const bound = (output: Output & { gone: number }): void => {
   const size = fs.fstatSync(output.fd).size
   if (size <= outputBytesMax) return
   const tail = bytesAt(output.fd, size - outputBytesMax / 4, size)
-  output.gone += size - (outputBytesMax * 3) / 4
+  output.gone += fs.fstatSync(output.fd).size - (outputBytesMax * 3) / 4 // Asked anew: what was printed meanwhile goes as well.
   fs.ftruncateSync(output.fd, outputBytesMax / 2)
   fs.writeSync(output.fd, `\n[holdfast: about ${output.gone} bytes cut here]\n`)
   fs.writeSync(output.fd, tail)
