@@ -79,8 +79,8 @@ export const journalMutants: ReadonlyArray<Mutant> = [
   one(
     "the disk counts as free without its reserve",
     "src/layers/Journal.ts",
-    '._tag !== "Writable" && reserve.held()) yield* writable',
-    '._tag !== "Writable") yield* writable',
+    '._tag !== "Writable" && reserve.held() && (yield* reserve.room) === undefined)',
+    '._tag !== "Writable")',
     reserve
   ),
   one(
