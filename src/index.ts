@@ -86,6 +86,13 @@ export interface Runtime {
   readonly subscribe: (listener: (event: JournalEvent) => void) => () => void
   /** Runs a skill now; resolves with the run's id once its claim is durable. The same key asks for the same run. */
   readonly trigger: (skill: string, options?: { readonly key?: string }) => Promise<string>
+  /**
+   * Skips the slots of a skill until it is resumed, also over restarts; a run under way goes on, and `trigger` still works.
+   * `by` and `why` stand in the status and on the record of each skipped slot.
+   */
+  readonly pause: (skill: string, wish?: { readonly by?: string; readonly why?: string }) => Promise<void>
+  /** Ends a pause. Nothing of what it skipped is made good. */
+  readonly resume: (skill: string, wish?: { readonly by?: string; readonly why?: string }) => Promise<void>
   /** Opens a runtime that was started with `hold`. */
   readonly release: () => void
   /** Starts nothing new, lets running skills finish within the deadline, closes. `now` does not wait for them. */
@@ -134,6 +141,8 @@ export const createRuntime = async ({ skills = [], gateway, inspect, ...options 
       return () => fiber.interruptUnsafe()
     },
     trigger: (name, { key } = {}) => run(runtime.trigger(name, key)),
+    pause: (name, wish) => run(runtime.pause(name, { by: embedder, why: "", ...wish })),
+    resume: (name, wish) => run(runtime.resume(name, { by: embedder, why: "", ...wish })),
     release: () => runtime.actor.send({ type: "intake.release" }),
     stop: async ({ now = false } = {}) => {
       if (runtime.actor.getSnapshot().status === "active") runtime.actor.send({ type: now ? "runtime.stop" : "runtime.drain" })
@@ -143,3 +152,6 @@ export const createRuntime = async ({ skills = [], gateway, inspect, ...options 
     actor: runtime.actor
   }
 }
+
+/** Who asks, where the embedding program names nobody. */
+const embedder = "the embedding program"

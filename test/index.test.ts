@@ -115,6 +115,19 @@ describe("a runtime", () => {
     assert.deepStrictEqual(finished, ["slow", "aborted"])
   })
 
+  it("pauses and resumes a skill, which can be triggered meanwhile", async () => {
+    const runtime = await started({ state: folder(), skills: [beat] })
+    await runtime.pause("beat", { why: "no power" })
+    assert.deepInclude((await runtime.status()).skills[0], { state: "paused", reason: "paused by the embedding program: no power" })
+    const settled = event(runtime, ({ type }) => type === "run.settled")
+    await runtime.trigger("beat")
+    await settled
+    await runtime.resume("beat")
+    assert.deepInclude((await runtime.status()).skills[0], { state: "waiting" })
+    const refused = await runtime.resume("beat").catch((error: unknown) => error)
+    assert.deepInclude({ ...(refused as object) }, { code: "SKILL_NOT_PAUSED" })
+  })
+
   it("installs no signal handler and listens to nothing of the process", async () => {
     const names = ["SIGINT", "SIGTERM", "SIGHUP", "exit", "beforeExit", "uncaughtException", "unhandledRejection", "warning"] as const
     const counts = () => names.map((name) => process.listenerCount(name))

@@ -26,6 +26,13 @@ export const Question = Schema.Union([
   Schema.Struct({ id: Schema.Int, do: Schema.Literal("status") }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literal("release") }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literals(["run.release", "run.cancel"]), run: Schema.String, by: Schema.String }),
+  Schema.Struct({
+    id: Schema.Int,
+    do: Schema.Literals(["skill.pause", "skill.resume"]),
+    skill: Schema.String,
+    by: Schema.String,
+    why: Schema.String
+  }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literal("drain") }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literals(["step.begin", "step.abandon"]), ...step }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literal("step.finish"), ...step, result: Schema.Unknown })
@@ -119,6 +126,10 @@ const serve = (question: Question) =>
         return yield* runtime.picture
       case "release":
         return runtime.actor.send({ type: "intake.release" })
+      case "skill.pause":
+        return yield* runtime.pause(question.skill, question)
+      case "skill.resume":
+        return yield* runtime.resume(question.skill, question)
       case "run.release":
         return yield* runtime.releaseRun(question.run, question.by)
       case "run.cancel":

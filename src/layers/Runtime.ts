@@ -50,6 +50,9 @@ export class Runtime extends Context.Service<
     readonly trigger: (skill: string, key?: string) => Effect.Effect<RunId, Refused | StorageFailed>
     /** The steps of the attempt that is under way, for who asks from outside of it. Refuses with STEP_NOT_EXECUTING. */
     readonly steps: (run: RunId, attempt: number) => Effect.Effect<Steps, Refused>
+    /** Keeps a skill's slots from becoming runs, or ends that. */
+    readonly pause: Supervisor["Service"]["pause"]
+    readonly resume: Supervisor["Service"]["resume"]
     /** Lets a parked run be tried again, or settles it as cancelled. */
     readonly releaseRun: Supervisor["Service"]["releaseRun"]
     readonly cancelRun: Supervisor["Service"]["cancelRun"]
@@ -149,6 +152,8 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
     picture,
     trigger: (skill, key) => Effect.andThen(started, supervisor.trigger(skill, key)), // Whoever has the layer may ask at once.
     steps: run.steps,
+    pause: (skill, wish) => Effect.andThen(started, supervisor.pause(skill, wish)),
+    resume: (skill, wish) => Effect.andThen(started, supervisor.resume(skill, wish)),
     releaseRun: (id, by) => Effect.andThen(started, supervisor.releaseRun(id, by)),
     cancelRun: (id, by) => Effect.andThen(started, supervisor.cancelRun(id, by)),
     drain: Effect.suspend(() => {

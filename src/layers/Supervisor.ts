@@ -19,7 +19,7 @@ import { type Refused, shown, type StorageFailed } from "../domain/Errors.ts"
 import type { RunRecord } from "../domain/Ledger.ts"
 import type { RunId } from "../domain/Run.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
-import { type Gate, runUnderWay, type skillMachine } from "../machines/skill.ts"
+import { type Closed, type Gate, runUnderWay, type skillMachine } from "../machines/skill.ts"
 import { type Crash, supervisorMachine } from "../machines/supervisor.ts"
 import { fromEffect, plug, runMachine } from "./actor.ts"
 import type { Claims } from "./Claims.ts"
@@ -30,6 +30,7 @@ import { bind } from "./Skill.ts"
 import { Entry, type SkillEntry } from "./SkillFunction.ts"
 import { StateStore } from "./StateStore.ts"
 import { cancelParked, parkedRun, releaseParked } from "./Parking.ts"
+import { type Pausable, pausedReason, pauseSkill, resumeSkill, type Wish } from "./Pausing.ts"
 import { asideSkill, claimByHand, type Triggerable, unknownSkill } from "./Trigger.ts"
 import type { Disk } from "./Disk.ts"
 import type { Process } from "./Process.ts"
@@ -40,8 +41,8 @@ export type Gates = (definition: SkillDefinition) => Gate
 /** How a skill is doing, for the status. */
 export interface SkillState {
   readonly name: string
-  readonly state: "waiting" | "held" | "executing" | "quarantined"
-  /** Why it is held or quarantined. */
+  readonly state: "waiting" | "held" | "paused" | "executing" | "quarantined"
+  /** Why it is held, paused or quarantined. */
   readonly reason: string | undefined
   readonly run: RunId | undefined
   readonly nextDueAtMs: number | undefined
@@ -63,6 +64,9 @@ export class Supervisor extends Context.Service<
     readonly trigger: (skill: string, key?: string) => Effect.Effect<RunId, Refused | StorageFailed>
     /** Lets a parked run be tried again, also with steps that are not on record. */
     readonly releaseRun: (run: RunId, by: string) => Effect.Effect<void, Refused | StorageFailed>
+    /** Keeps a skill's slots from becoming runs, or ends that. */
+    readonly pause: (skill: string, wish: Wish) => Effect.Effect<void, Refused | StorageFailed>
+    readonly resume: (skill: string, wish: Wish) => Effect.Effect<void, Refused | StorageFailed>
     /** Settles a parked run as cancelled. */
     readonly cancelRun: (run: RunId, by: string) => Effect.Effect<void, Refused | StorageFailed>
     readonly skills: Effect.Effect<ReadonlyArray<SkillState>>
@@ -74,12 +78,14 @@ export class Supervisor extends Context.Service<
     Layer.effect(Supervisor, make(entries))
 }
 
-interface Child extends Triggerable {
+interface Child extends Triggerable, Pausable {
   readonly definition: SkillDefinition
   readonly actor: Actor<typeof skillMachine>
   /** Held while a person's wish is put on record. */
   readonly byHand: Semaphore.Semaphore
   gate: Gate
+  /** Why its slots do not become runs, whatever the mode. */
+  paused: string | undefined
 }
 
 const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
@@ -133,7 +139,9 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     const { definition } = entry
     const scope = yield* Scope.fork(skills)
     const nowMs = yield* Clock.currentTimeMillis
-    const gate = gates(definition)
+    const wish = store.ledger.skills.get(name)?.paused
+    const paused = wish && pausedReason(wish)
+    const gate = gateOf(definition, paused)
     const unsettled = records.flatMap((run) => (run.phase === "parked" ? [] : [resume(run, definition, nowMs)]))
     const running = yield* runMachine(machine, {
       id: name,
@@ -141,7 +149,18 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
       inspect: under(inspector, shownUnder),
       after: Effect.asVoid(working.await)
     }).pipe(Effect.provideService(Entry, entry), Scope.provide(scope), Effect.provideContext(hands))
-    children.set(name, { definition, actor: running.actor, byHand: Semaphore.makeUnsafe(1), gate })
+    const child: Child = {
+      definition,
+      actor: running.actor,
+      byHand: Semaphore.makeUnsafe(1),
+      gate,
+      paused,
+      setPaused: (reason) => {
+        child.paused = reason
+        regate(child)
+      }
+    }
+    children.set(name, child)
     const watch = Effect.gen(function* () {
       const exit = yield* Effect.exit(running.awaitDone)
       children.delete(name)
@@ -155,13 +174,20 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
 
   const setGates = (changed: Gates): void => {
     gates = changed
-    for (const child of children.values()) {
-      const gate = gates(child.definition)
-      const same = gate.open ? child.gate.open : !child.gate.open && gate.reason === child.gate.reason
-      if (same || child.actor.getSnapshot().status !== "active") continue
-      child.gate = gate
-      child.actor.send(gate.open ? { type: "gate.opened" } : { type: "gate.closed", reason: gate.reason })
-    }
+    for (const child of children.values()) regate(child)
+  }
+
+  const gateOf = (definition: SkillDefinition, paused: string | undefined): Gate => {
+    const gate = gates(definition)
+    return paused === undefined || !gate.open ? gate : { open: false, reason: paused, claimed: "start" }
+  }
+
+  const regate = (child: Child): void => {
+    const gate = gateOf(child.definition, child.paused)
+    if (sameGate(gate, child.gate) || child.actor.getSnapshot().status !== "active") return
+    child.gate = gate
+    const { open, ...closed } = gate
+    child.actor.send(open ? { type: "gate.opened" } : { type: "gate.closed", ...(closed as Closed) })
   }
 
   /**
@@ -177,6 +203,10 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
   })
 
   const trigger = Effect.fn("Supervisor.trigger")((skill: string, key?: string) => byHand(skill, (child) => claimByHand(child, key)))
+
+  const pause = Effect.fn("Supervisor.pause")((skill: string, wish: Wish) => byHand(skill, (child) => pauseSkill(child, wish)))
+
+  const resumePaused = Effect.fn("Supervisor.resume")((skill: string, wish: Wish) => byHand(skill, (child) => resumeSkill(child, wish)))
 
   const releaseRun = Effect.fn("Supervisor.releaseRun")(function* (run: RunId, by: string) {
     const { skill } = yield* parkedHere(run)
@@ -204,10 +234,12 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
             ? "quarantined"
             : snapshot?.matches({ work: "executing" }) === true
               ? "executing"
-              : held !== undefined
-                ? "held"
-                : "waiting",
-        reason: quarantined ?? held,
+              : child?.paused !== undefined
+                ? "paused"
+                : held !== undefined
+                  ? "held"
+                  : "waiting",
+        reason: quarantined ?? child?.paused ?? held,
         run: snapshot && runUnderWay(snapshot.context),
         nextDueAtMs: due.get(name)
       }
@@ -219,9 +251,13 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     started: Effect.asVoid(started.await),
     setGates,
     trigger,
+    pause,
+    resume: resumePaused,
     releaseRun,
     cancelRun,
     skills,
     actor: (skill) => children.get(skill)?.actor
   })
 })
+
+const sameGate = (a: Gate, b: Gate): boolean => (a.open ? b.open : !b.open && a.reason === b.reason && a.claimed === b.claimed)

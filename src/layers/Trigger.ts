@@ -33,7 +33,7 @@ export const claimByHand = Effect.fnUntraced(function* (
   }
   const earlier = key === undefined ? undefined : madeBy(key, skill, store.ledger.runs.keys())
   if (earlier !== undefined) return earlier
-  if (!gate.open) {
+  if (!gate.open && gate.claimed !== "start") {
     const fix = "wait until what it needs is back; `holdfast status` says"
     return yield* refused("SKILL_HELD", skill, gate.reason, "a mode in which it fires", fix)
   }

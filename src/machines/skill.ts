@@ -10,8 +10,13 @@ export interface SkillInput {
   readonly gate: Gate
 }
 
-/** Whether this skill may start work now; if not, why. */
-export type Gate = { readonly open: true } | { readonly open: false; readonly reason: string }
+/** Whether this skill may start work now; if not, why, and what becomes of runs that are claimed already. */
+export type Gate = { readonly open: true } | ({ readonly open: false } & Closed)
+export interface Closed {
+  readonly reason: string
+  /** Only slots wait: so it is in a pause, in which runs can be asked for by hand. Else claimed runs wait as well. */
+  readonly claimed?: "start"
+}
 
 /** Why slots are looked at: one fell due, or the skill could not look at them until now. */
 export type Cause = "due" | "started" | "released"
@@ -29,7 +34,7 @@ export interface SkillContext {
 export type SkillEvent =
   | { readonly type: "slot.due" }
   | { readonly type: "gate.opened" }
-  | { readonly type: "gate.closed"; readonly reason: string }
+  | ({ readonly type: "gate.closed" } & Closed)
   /** A run asked for by hand, already claimed; or one that was parked, already released. */
   | { readonly type: "run.claimed"; readonly run: RunInput }
   | { readonly type: "run.cancel"; readonly by: string }
@@ -58,11 +63,11 @@ export const skillMachine = setup({
   },
   guards: {
     gateOpen: ({ context }) => context.gate.open,
-    mayWork: ({ context }) => context.gate.open && context.runs.length > 0
+    mayWork: ({ context: { gate, runs } }) => runs.length > 0 && (gate.open || gate.claimed === "start")
   },
   actions: {
     openGate: assign({ gate: { open: true } }),
-    closeGate: assign({ gate: (_, reason: string) => ({ open: false, reason }) }),
+    closeGate: assign({ gate: (_, closed: Closed) => ({ open: false, ...closed }) }),
     noteDue: assign({ cause: "due" }),
     noteReleased: assign({ cause: "released" }),
     noteHeld: assign({ heldFor: ({ context }) => (context.gate.open ? undefined : context.gate.reason) }),
@@ -78,7 +83,7 @@ export const skillMachine = setup({
   type: "parallel",
   on: {
     "gate.opened": { actions: "openGate" },
-    "gate.closed": { actions: { type: "closeGate", params: ({ event }) => event.reason } },
+    "gate.closed": { actions: { type: "closeGate", params: ({ event: { type: _, ...closed } }) => closed } },
     "run.claimed": { actions: { type: "addRuns", params: ({ event }) => [event.run] } }
   },
   states: {
@@ -100,7 +105,11 @@ export const skillMachine = setup({
           entry: "noteHeld",
           on: {
             "gate.opened": { target: "deciding", actions: ["openGate", "noteReleased"] },
-            "gate.closed": { target: "held", reenter: true, actions: { type: "closeGate", params: ({ event }) => event.reason } }
+            "gate.closed": {
+              target: "held",
+              reenter: true,
+              actions: { type: "closeGate", params: ({ event: { type: _, ...closed } }) => closed }
+            }
           }
         },
         deciding: {

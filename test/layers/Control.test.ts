@@ -62,6 +62,25 @@ describe("the control socket", () => {
     )
   })
 
+  it("puts a pause and its end on record with who asked and why, and nothing else of the question", async () => {
+    const state = folder()
+    await live(
+      Effect.gen(function* () {
+        yield* serving(state)
+        yield* ask(state, { id: 1, do: "skill.pause", skill: "beat", by: "ops", why: "no power" })
+        yield* ask(state, { id: 2, do: "skill.resume", skill: "beat", by: "dev", why: "" })
+        const wishes = journalIn(state).filter(({ type }) => type === "skill.paused" || type === "skill.resumed")
+        assert.deepStrictEqual(
+          wishes.map(({ atMs: _, ...wish }) => wish),
+          [
+            { type: "skill.paused", v: 1, skill: "beat", by: "ops", why: "no power" },
+            { type: "skill.resumed", v: 1, skill: "beat", by: "dev", why: "" }
+          ]
+        )
+      })
+    )
+  })
+
   it("takes the steps of the attempt under way, each once and durable, and of no other", async () => {
     const state = folder()
     let done = () => {}

@@ -7,6 +7,7 @@ export const rules = {
   "slot.doubled": "a slot has two records",
   "slot.unowed": "a record names an instant that no adopted schedule names",
   "slot.miscounted": "a record of several slots counts more or fewer than its schedule has there",
+  "slot.paused": "a slot became a run while its skill was paused",
   "run.doubled": "a run was claimed or settled twice",
   "run.unclaimed": "something happened to a run that nobody had claimed",
   "run.misnamed": "a run's id does not name its skill and slot",

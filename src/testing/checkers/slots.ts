@@ -16,14 +16,15 @@ export interface Term {
 /**
  * Slots owed through `throughMs` (milliseconds since the Unix epoch) without a record, and records that are double or of
  * nothing owed. Slots that wait have no record yet: choose an instant before which nothing was held any more. A skill that
- * is in quarantine owes nothing beyond its last record until it is released.
+ * is in quarantine or paused owes nothing beyond its last record until it is released or resumed, and in a pause no slot
+ * becomes a run.
  */
 export const checkSlots = (events: ReadonlyArray<JournalEvent>, throughMs: number): ReadonlyArray<Violation> => {
   const violations: Array<Violation> = []
-  for (const [skill, { terms, records, quarantined, found }] of readSlots(events)) {
+  for (const [skill, { terms, records, quarantined, paused, found }] of readSlots(events)) {
     violations.push(...found)
     const slot = (atMs: number) => runId({ skill, slotAtMs: atMs })
-    const lastMs = quarantined ? Math.min(throughMs, Math.max(0, ...records.keys())) : throughMs
+    const lastMs = quarantined || paused ? Math.min(throughMs, Math.max(0, ...records.keys())) : throughMs
     for (const atMs of terms.flatMap((term) => owedIn(term, 0, lastMs))) {
       if (!records.has(atMs)) violations.push({ rule: "slot.lost", subject: slot(atMs), detail: `due at ${iso(atMs)}, no record of it` })
     }
@@ -54,12 +55,13 @@ interface SkillSlots {
   readonly records: Map<number, Array<string>>
   readonly found: Array<Violation>
   quarantined: boolean
+  paused: boolean
 }
 
 const readSlots = (events: ReadonlyArray<JournalEvent>): ReadonlyMap<string, SkillSlots> => {
   const skills = new Map<string, SkillSlots>()
   const of = (skill: string): SkillSlots => {
-    const known = skills.get(skill) ?? { terms: [], records: new Map(), found: [], quarantined: false }
+    const known = skills.get(skill) ?? { terms: [], records: new Map(), found: [], quarantined: false, paused: false }
     skills.set(skill, known)
     return known
   }
@@ -81,8 +83,16 @@ const readSlots = (events: ReadonlyArray<JournalEvent>): ReadonlyMap<string, Ski
       case "skill.released":
         of(event.skill).quarantined = false
         break
+      case "skill.paused":
+        of(event.skill).paused = true
+        break
+      case "skill.resumed":
+        of(event.skill).paused = false
+        break
       case "run.claimed":
-        if (!event.run.includes("+manual-")) note(of(event.skill), event.skill, event.slot, event.slot, 1, "run")
+        if (event.run.includes("+manual-")) break
+        note(of(event.skill), event.skill, event.slot, event.slot, 1, "run")
+        if (of(event.skill).paused) of(event.skill).found.push({ rule: "slot.paused", subject: event.run, detail: "claimed in a pause" })
         break
       case "slot.settled":
         note(of(event.skill), event.skill, event.slot, event.through, event.count, event.verdict)
