@@ -14,6 +14,7 @@ import { journalMutants } from "./mutants/journal.ts"
 import { ledgerMutants } from "./mutants/ledger.ts"
 import { lockMutants } from "./mutants/lock.ts"
 import type { Mutant } from "./mutants/mutant.ts"
+import { overlapMutants } from "./mutants/overlap.ts"
 import { pauseMutants } from "./mutants/pause.ts"
 import { realMutants } from "./mutants/real.ts"
 import { simulatedMutants } from "./mutants/simulated.ts"
@@ -37,6 +38,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...simulatedMutants,
   ...realMutants,
   ...troubleMutants,
+  ...overlapMutants,
   ...pauseMutants,
   {
     name: "the supervisor is invoked below a mode of the link",

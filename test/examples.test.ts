@@ -62,12 +62,12 @@ describe("an example", () => {
       const example = start("examples/inspect.ts", `ws://127.0.0.1:${(relay.address() as AddressInfo).port}`)
       const actors = () => told.filter((event) => event.type === "@xstate.actor")
       await until(
-        () => told.some((event) => event.type === "@xstate.snapshot") && actors().some(({ name }) => name === "run"),
+        () => told.some((event) => event.type === "@xstate.snapshot") && actors().some(({ name = "" }) => /@\d{8}T/.test(name)),
         () => example.text()
       )
       const above = (one: Told): ReadonlyArray<Told> => actors().filter(({ sessionId }) => sessionId === one.parentId)
       const ancestors = (one: Told): ReadonlyArray<string> => above(one).flatMap((parent) => [parent.name ?? "", ...ancestors(parent)])
-      const names = ancestors(actors().find(({ name }) => name === "run")!)
+      const names = ancestors(actors().find(({ name = "" }) => /@\d{8}T/.test(name))!)
       assert.strictEqual(names[0], "heartbeat")
       assert.include(names, "supervisor")
       assert.strictEqual(names.at(-1), "runtime")

@@ -49,8 +49,9 @@ export interface SkillDefinition {
 
 /** Of the missed slots: the latest, all of them (at most `catchUpMax`), or none. */
 export type CatchUp = "latest" | "all" | "none"
-/** What a slot does while a run of its skill is under way. More words will follow Temporal's. */
-export type Overlap = "skip"
+/** What a slot does while a run of its skill is under way, in Temporal's words. */
+export const overlaps = ["skip", "bufferOne", "bufferAll", "cancelOther", "terminateOther", "allowAll"] as const
+export type Overlap = (typeof overlaps)[number]
 
 /** A missed slot is one whose work could not begin within this time of it. */
 export const missedAfterMs = 5_000

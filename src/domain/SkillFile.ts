@@ -11,7 +11,7 @@ import { durationField, textField } from "./fields.ts"
 import type { Schedule } from "./Schedule.ts"
 import { readSchedule, ScheduleSettings, type Where } from "./ScheduleFile.ts"
 import { nameRule } from "./Run.ts"
-import { type SkillDefinition, skillDefaults } from "./Skill.ts"
+import { overlaps, type SkillDefinition, skillDefaults } from "./Skill.ts"
 
 const dayMs = 86_400_000
 const maybe = Schema.optionalKey
@@ -36,7 +36,7 @@ export const SkillSettings = Schema.Struct({
   timeout: maybe(durationField(1, 366 * dayMs, "an attempt that takes longer is stopped")),
   grace: maybe(durationField(0, 3_600_000, "from TERM to KILL when an attempt is stopped")),
   catchUp: maybe(Schema.Literals(["latest", "all", "none"]).annotate({ description: "which of the missed slots run" })),
-  overlap: maybe(Schema.Literals(["skip"]).annotate({ description: "a slot that is due while a run is under way" })),
+  overlap: maybe(Schema.Literals(overlaps).annotate({ description: "a slot that is due while a run is under way" })),
   retry: maybe(
     Schema.Struct({
       attempts: maybe(

@@ -47,7 +47,7 @@ export type ProcessEnd =
   | { readonly _tag: "TimedOut" }
   | { readonly _tag: "LeftChildren"; readonly pids: ReadonlyArray<number> }
 
-/** A run whose runtime died: its folder, and the process that was journaled, if one was. */
+/** A run as the journal knows it: its folder, and the process of its latest attempt, if it has one. */
 export interface Orphan {
   readonly directory: string
   readonly process: ProcessIdentity | undefined
@@ -61,13 +61,15 @@ export class Process extends Context.Service<
      * waits until it is gone; what a process leaves behind when it ends by itself gets a second at most between the two.
      */
     readonly run: <E = never, R = never>(spec: ProcessSpec<E, R>) => Effect.Effect<ProcessEnd, SpawnFailed | E, R>
+    /** Ends a run's family without a grace, and returns once it is gone. */
+    readonly terminate: (run: Orphan) => Effect.Effect<void>
     /** Finds and stops what is left of runs whose runtime died. Returns within about six seconds; `alive` outlived KILL. */
     readonly survivors: (
       orphans: ReadonlyArray<Orphan>
     ) => Effect.Effect<{ readonly killed: number; readonly alive: ReadonlyArray<number> }>
   }
 >()("holdfast/layers/Process") {
-  static readonly layer = Layer.sync(Process, () => Process.of({ run, survivors }))
+  static readonly layer = Layer.sync(Process, () => Process.of({ run, terminate, survivors }))
 }
 
 const run = Effect.fn("Process.run")(function* <E, R>(spec: ProcessSpec<E, R>): Effect.fn.Return<ProcessEnd, SpawnFailed | E, R> {
@@ -87,13 +89,17 @@ const run = Effect.fn("Process.run")(function* <E, R>(spec: ProcessSpec<E, R>): 
   return left.length === 0 ? end : { _tag: "LeftChildren", pids: left }
 })
 
-const survivors = Effect.fn("Process.survivors")(function* (orphans: ReadonlyArray<Orphan>) {
+const survivors = Effect.fn("Process.survivors")((orphans: ReadonlyArray<Orphan>) => stopAll(orphans, 1_000))
+
+const terminate = Effect.fn("Process.terminate")((run: Orphan) => Effect.asVoid(stopAll([run], 0)))
+
+const stopAll = Effect.fnUntraced(function* (orphans: ReadonlyArray<Orphan>, graceMs: number) {
   const groups = new Set<number>()
   for (const { process: known } of orphans) {
     const living = known === undefined ? undefined : yield* processIdentity(known.pid)
     if (living !== undefined && living.startTime === known!.startTime && living.bootId === known!.bootId) groups.add(known!.pid)
   }
-  return yield* stop({ groups, directories: new Set(orphans.map((orphan) => orphan.directory)) }, 1_000)
+  return yield* stop({ groups, directories: new Set(orphans.map((orphan) => orphan.directory)) }, graceMs)
 })
 
 interface Child {

@@ -9,9 +9,11 @@ import { catchUpMax, missedAfterMs } from "../domain/Skill.ts"
 import { decideCatchUp, type SlotRange } from "../domain/policies/catchUp.ts"
 import { decideOverlap } from "../domain/policies/overlap.ts"
 import type { Verdict } from "../domain/Outcome.ts"
-import { type Cause, type RunInput, skillMachine } from "../machines/skill.ts"
-import { fromEffect, fromListener, plug } from "./actor.ts"
+import { type Cause, type RunInput, type SkillEvent, skillMachine } from "../machines/skill.ts"
+import { type ActorArgs, fromEffect, fromListener, plug } from "./actor.ts"
 import { Claims } from "./Claims.ts"
+import { giveWay } from "./Overlap.ts"
+import type { Process } from "./Process.ts"
 import { fresh, Run } from "./Run.ts"
 import { Scheduler } from "./Scheduler.ts"
 import { Entry, type SkillEntry } from "./SkillFunction.ts"
@@ -31,21 +33,24 @@ export const bind = Effect.gen(function* () {
       if (dueAtMs !== undefined) scheduler.arm({ skill: name, dueAtMs }, () => sendBack({ type: "slot.due" }))
       return () => scheduler.disarm(name)
     }),
-    decide: fromEffect(({ input }: { input: Question }) => Effect.flatMap(Entry, (entry) => decide(entry, input)))
+    decide: fromEffect(({ input, sendBack }: Pick<ActorArgs<Question>, "input" | "sendBack">) =>
+      Effect.flatMap(Entry, (entry) => decide(entry, input, sendBack))
+    )
   })
 })
 
 interface Question {
   readonly cause: Cause
   readonly heldFor: string | undefined
-  readonly busyWith: string | undefined
+  readonly runs: ReadonlyArray<string>
 }
 
 /** Settles or claims every slot from the last settled one until now, all of them in one batch, and gives the new runs. */
 const decide = Effect.fnUntraced(function* (
   { definition }: SkillEntry,
-  { cause, heldFor, busyWith }: Question
-): Effect.fn.Return<ReadonlyArray<RunInput>, StorageFailed, StateStore | Claims> {
+  { cause, heldFor, runs }: Question,
+  sendBack: (event: SkillEvent) => void
+): Effect.fn.Return<ReadonlyArray<RunInput>, StorageFailed, StateStore | Claims | Process> {
   const store = yield* StateStore
   const record = store.ledger.skills.get(definition.name)
   if (definition.schedule === undefined || record === undefined) return []
@@ -67,7 +72,7 @@ const decide = Effect.fnUntraced(function* (
   })
 
   // Slots that were missed wait behind a run under way; only one that falls due during it overlaps.
-  const overlap = cause === "due" ? decideOverlap(definition.overlap, busyWith) : { _tag: "Run" as const }
+  const overlap = cause === "due" ? decideOverlap(definition.overlap, runs) : { _tag: "Run" as const }
   if (overlap._tag === "Skip") {
     yield* store.append(settled("skipped", { slot: owed.firstMs, through: owed.lastMs, count: owed.count }, overlap.reason))
     return []
@@ -83,5 +88,6 @@ const decide = Effect.fnUntraced(function* (
     ...coalesced.map((range) => settled("coalesced", range, range.reason, range.into)),
     ...claimed
   )
+  if (claimed[0] !== undefined) yield* giveWay(overlap, claimed[0].run, sendBack)
   return claimed.map((claim): RunInput => fresh(claim.run, definition))
 })

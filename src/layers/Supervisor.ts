@@ -18,6 +18,7 @@ import type { Actor, AnyActorRef } from "xstate"
 import { type Refused, shown, type StorageFailed } from "../domain/Errors.ts"
 import type { RunRecord } from "../domain/Ledger.ts"
 import type { RunId } from "../domain/Run.ts"
+import { atOnce } from "../domain/policies/overlap.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
 import { type Closed, type Gate, runUnderWay, type skillMachine } from "../machines/skill.ts"
 import { type Crash, supervisorMachine } from "../machines/supervisor.ts"
@@ -145,7 +146,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     const unsettled = records.flatMap((run) => (run.phase === "parked" ? [] : [resume(run, definition, nowMs)]))
     const running = yield* runMachine(machine, {
       id: name,
-      input: { name, unsettled, gate },
+      input: { name, unsettled, gate, atOnce: atOnce(definition.overlap) },
       inspect: under(inspector, shownUnder),
       after: Effect.asVoid(working.await)
     }).pipe(Effect.provideService(Entry, entry), Scope.provide(scope), Effect.provideContext(hands))

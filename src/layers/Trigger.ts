@@ -3,10 +3,13 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Actor } from "xstate"
 import { nearest, Refused, shown, type StorageFailed } from "../domain/Errors.ts"
+import { decideOverlap } from "../domain/policies/overlap.ts"
 import { nameRule, type RunId, runId } from "../domain/Run.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
-import { type Gate, runUnderWay, type skillMachine } from "../machines/skill.ts"
+import type { Gate, skillMachine } from "../machines/skill.ts"
 import { Claims } from "./Claims.ts"
+import { giveWay } from "./Overlap.ts"
+import type { Process } from "./Process.ts"
 import { fresh } from "./Run.ts"
 import { StateStore } from "./StateStore.ts"
 
@@ -24,7 +27,7 @@ export interface Triggerable {
 export const claimByHand = Effect.fnUntraced(function* (
   { definition, actor, gate }: Triggerable,
   key: string | undefined
-): Effect.fn.Return<RunId, Refused | StorageFailed, StateStore | Claims> {
+): Effect.fn.Return<RunId, Refused | StorageFailed, StateStore | Claims | Process> {
   const store = yield* StateStore
   const skill = definition.name
   if (key !== undefined && !nameRule.test(key)) {
@@ -37,16 +40,20 @@ export const claimByHand = Effect.fnUntraced(function* (
     const fix = "wait until what it needs is back; `holdfast status` says"
     return yield* refused("SKILL_HELD", skill, gate.reason, "a mode in which it fires", fix)
   }
-  const busyWith = runUnderWay(actor.getSnapshot().context)
-  if (busyWith !== undefined) {
-    const want = "no run under way (overlap: skip)"
-    return yield* refused("RUN_OVERLAP", skill, `${busyWith} is under way`, want, "wait until it has settled")
+  const overlap = decideOverlap(
+    definition.overlap,
+    actor.getSnapshot().context.runs.map(({ run }) => run)
+  )
+  if (overlap._tag === "Skip") {
+    const want = `room for a run (overlap: ${definition.overlap})`
+    return yield* refused("RUN_OVERLAP", skill, overlap.reason, want, "wait until it has settled")
   }
   const slotAtMs = yield* Clock.currentTimeMillis
   const run = runId({ skill, slotAtMs, manual: key ?? String(store.ledger.fence + 1) })
   const claim = yield* Claims.use((claims) => claims.claim({ run, skill, slotAtMs, digest: definition.digest, missed: 0 }))
   yield* store.append(claim)
   actor.send({ type: "run.claimed", run: fresh(run, definition) })
+  yield* giveWay(overlap, run, (event) => actor.send(event))
   return run
 })
 

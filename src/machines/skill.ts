@@ -1,13 +1,15 @@
 /** One skill: which of its slots become runs, and the run under way. */
-import { assign, forwardTo, setup } from "xstate"
+import { assign, type DoneActorEvent, enqueueActions, sendTo, setup } from "xstate"
 import { port } from "./port.ts"
-import { type RunInput, runMachine } from "./run.ts"
+import { type RunInput, runMachine, type Settlement } from "./run.ts"
 
 export interface SkillInput {
   readonly name: string
   /** Runs that the last runtime left without an outcome, oldest first. */
   readonly unsettled: ReadonlyArray<RunInput>
   readonly gate: Gate
+  /** How many of its runs may be under way at a time. */
+  readonly atOnce: number
 }
 
 /** Whether this skill may start work now; if not, why, and what becomes of runs that are claimed already. */
@@ -27,8 +29,11 @@ export interface SkillContext {
   readonly cause: Cause
   /** Why slots waited, to be put on their records. */
   readonly heldFor: string | undefined
-  /** Claimed runs in the order of their slots. The first is the one under way; it leaves when it is settled. */
+  /** Claimed runs in the order of their claims; one leaves when it is settled. */
   readonly runs: ReadonlyArray<RunInput>
+  /** Those under way, by name. */
+  readonly started: ReadonlyArray<string>
+  readonly atOnce: number
 }
 
 export type SkillEvent =
@@ -37,7 +42,9 @@ export type SkillEvent =
   | ({ readonly type: "gate.closed" } & Closed)
   /** A run asked for by hand, already claimed; or one that was parked, already released. */
   | { readonly type: "run.claimed"; readonly run: RunInput }
-  | { readonly type: "run.cancel"; readonly by: string }
+  /** Changes nothing where that run is not under way. */
+  | { readonly type: "run.cancel"; readonly run: string; readonly by: string }
+  | DoneActorEvent<Settlement | undefined>
 
 export const skillMachine = setup({
   types: {
@@ -56,14 +63,17 @@ export const skillMachine = setup({
       {
         readonly cause: Cause
         readonly heldFor: string | undefined
-        readonly busyWith: string | undefined
+        /** The runs that are claimed and not settled, in the order of their claims. */
+        readonly runs: ReadonlyArray<string>
       }
     >("decide"),
     run: runMachine
   },
   guards: {
     gateOpen: ({ context }) => context.gate.open,
-    mayWork: ({ context: { gate, runs } }) => runs.length > 0 && (gate.open || gate.claimed === "start")
+    mayStart: ({ context }) => startable(context).length > 0,
+    isIdle: ({ context }) => context.started.length === 0,
+    isUnderWay: ({ context }, run: string) => context.started.includes(run)
   },
   actions: {
     openGate: assign({ gate: { open: true } }),
@@ -73,13 +83,26 @@ export const skillMachine = setup({
     noteHeld: assign({ heldFor: ({ context }) => (context.gate.open ? undefined : context.gate.reason) }),
     forgetHeld: assign({ heldFor: undefined }),
     addRuns: assign({ runs: ({ context }, runs: ReadonlyArray<RunInput>) => [...context.runs, ...runs] }),
-    dropRun: assign({ runs: ({ context }) => context.runs.slice(1) }),
-    cancelRun: forwardTo("run")
+    startRuns: enqueueActions(({ context, enqueue }) => {
+      const runs = startable(context)
+      for (const input of runs) enqueue.spawnChild("run", { id: input.run, input })
+      enqueue.assign({ started: [...context.started, ...runs.map(({ run }) => run)] })
+    }),
+    dropRun: enqueueActions(({ context, enqueue }, ended: string) => {
+      enqueue.stopChild(ended) // It has ended, and is not forgotten by itself.
+      enqueue.assign({ runs: context.runs.filter(({ run }) => run !== ended), started: context.started.filter((run) => run !== ended) })
+    }),
+    cancelRun: sendTo(
+      (_, { run }: { run: string; by: string }) => run,
+      (_, { by }) => ({ type: "run.cancel", by })
+    )
   }
 }).createMachine({
   id: "skill",
-  meta: { guarantee: "Every slot that it owes is claimed or settled in one durable batch, and at most one run of it is under way." },
-  context: ({ input }) => ({ name: input.name, gate: input.gate, cause: "started", heldFor: undefined, runs: input.unsettled }),
+  meta: {
+    guarantee: "Every slot that it owes is claimed or settled in one durable batch, and no more runs of it are under way than may be."
+  },
+  context: ({ input: { unsettled, ...input } }) => ({ ...input, cause: "started", heldFor: undefined, runs: unsettled, started: [] }),
   type: "parallel",
   on: {
     "gate.opened": { actions: "openGate" },
@@ -116,7 +139,7 @@ export const skillMachine = setup({
           tags: "operational",
           invoke: {
             src: "decide",
-            input: ({ context }) => ({ cause: context.cause, heldFor: context.heldFor, busyWith: runUnderWay(context) }),
+            input: ({ context }) => ({ cause: context.cause, heldFor: context.heldFor, runs: context.runs.map(({ run }) => run) }),
             onDone: { target: "waiting", actions: [{ type: "addRuns", params: ({ event }) => event.output }, "forgetHeld"] }
           }
         }
@@ -125,23 +148,33 @@ export const skillMachine = setup({
     work: {
       initial: "idle",
       states: {
-        idle: { tags: "operational", always: { guard: "mayWork", target: "executing" } },
+        idle: { tags: "operational", always: { guard: "mayStart", target: "executing" } },
         /** Nothing about the gate is looked at here: a run that has started goes on. */
         executing: {
           tags: "operational",
-          invoke: {
-            id: "run",
-            src: "run",
-            input: ({ context }) => context.runs[0]!,
-            onDone: { target: "idle", actions: "dropRun" }
-          },
-          on: { "run.cancel": { actions: "cancelRun" } }
+          always: [
+            { guard: "mayStart", actions: "startRuns" },
+            { guard: "isIdle", target: "idle" }
+          ],
+          on: {
+            "xstate.done.actor.*": {
+              guard: { type: "isUnderWay", params: ({ event }) => event.actorId },
+              actions: { type: "dropRun", params: ({ event }) => event.actorId }
+            },
+            "run.cancel": {
+              guard: { type: "isUnderWay", params: ({ event }) => event.run },
+              actions: { type: "cancelRun", params: ({ event }) => event }
+            }
+          }
         }
       }
     }
   }
 })
 
-/** The name of the run under way, if there is one. */
+/** The name of the oldest run that is claimed and not settled, if there is one. */
 export const runUnderWay = (context: SkillContext): string | undefined => context.runs[0]?.run
+
+const startable = ({ gate, runs, started, atOnce }: SkillContext): ReadonlyArray<RunInput> =>
+  gate.open || gate.claimed === "start" ? runs.filter(({ run }) => !started.includes(run)).slice(0, atOnce - started.length) : []
 export type { RunInput }

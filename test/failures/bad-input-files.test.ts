@@ -230,7 +230,7 @@ describe("a setting", () => {
     ["retry: { first: 2 minutes, cap: 1 minute }", "FIELD_RANGE", "1 minute"],
     ["catchUp: newest", "FIELD_RANGE", "newest"],
     ["catchUp: 5", "FIELD_TYPE"],
-    ["overlap: bufferOne", "FIELD_RANGE"],
+    ["overlap: bufferTwo", "FIELD_RANGE"],
     ["onInterruption: re-run", "FIELD_RANGE", "re-run", "did you mean rerun?"],
     ["needs: [sesion]", "FIELD_RANGE", "sesion", "did you mean session?"],
     ["needs: session", "FIELD_TYPE"],

@@ -44,6 +44,7 @@ const start = Effect.fnUntraced(function* (
   const asked: Array<string> = []
   const processes = Layer.succeed(Process, {
     run: () => Effect.die("nothing runs here"),
+    terminate: () => Effect.die("nothing runs here"),
     survivors: (orphans) =>
       Effect.sync(() => {
         asked.push(...orphans.map(({ directory, process }) => `${directory} ${process?.pid ?? "unknown"}`))

@@ -75,11 +75,11 @@ describe("an inspector", () => {
       lines.join("\n")
     )
     assert.isDefined(
-      lines.find((line) => /^run < beat < .+ < supervisor < runtime$/.test(line)),
+      lines.find((line) => /^beat@\S+ < beat < .+ < supervisor < runtime$/.test(line)),
       lines.join("\n")
     )
     assert.isDefined(
-      lines.find((line) => line.startsWith("attempt < run < beat < ")),
+      lines.find((line) => /^attempt < beat@\S+ < beat < /.test(line)),
       lines.join("\n")
     )
     const root = actorsOf(events).find(({ name }) => name === "runtime")
@@ -155,7 +155,7 @@ describe("over a WebSocket", () => {
     await runtime.trigger("beat")
     await Effect.runPromise(
       until(
-        () => linesOf(received).some((line) => /^attempt < run < beat < .+ < supervisor < runtime$/.test(line)),
+        () => linesOf(received).some((line) => /^attempt < beat@\S+ < beat < .+ < supervisor < runtime$/.test(line)),
         "the attempt, seen from outside"
       )
     )

@@ -11,6 +11,7 @@ import { effectWork, type EffectSkillContext } from "../../src/layers/SkillFunct
 import { checkRuns, checkSlots } from "../../src/testing/checkers/index.ts"
 import { afterCrash, makeWorld, type World } from "../../src/testing/World.ts"
 import { beginningMs, inVirtualTime, property } from "../property.ts"
+import { slowly } from "./slowDisk.ts"
 
 const job = (
   settings: SkillGiven["settings"] = { schedule: { every: "10 seconds" } },
@@ -127,19 +128,6 @@ describe("a pause", () => {
         assert.deepInclude((yield* supervisor.skills)[0], { state: "waiting" })
       })
     ))
-})
-
-/** A disk whose syncs take as long as `sync.ms` says at the moment, so that a decision can be under way when something else comes. */
-const slowly = (memory: DiskMemory, sync: { ms: number }): DiskMemory => ({
-  ...memory,
-  disk: {
-    ...memory.disk,
-    open: (path, options) =>
-      Effect.map(memory.disk.open(path, options), (file) => ({
-        ...file,
-        datasync: Effect.suspend(() => Effect.andThen(sync.ms === 0 ? Effect.void : Effect.sleep(sync.ms), file.datasync))
-      }))
-  }
 })
 
 const wishes = fc.array(fc.record({ afterMs: fc.integer({ min: 0, max: 4_000 }), pause: fc.boolean(), crash: fc.boolean() }), {

@@ -265,10 +265,12 @@ describe("run.cancel", () => {
           ]
         })
         yield* world.pass(61_000)
-        world.supervisor.actor("job")?.send({ type: "run.cancel", by: "operator" })
+        world.supervisor.actor("job")?.send({ type: "run.cancel", run: "job@20261122T060100Z", by: "operator" })
         yield* world.pass(3_999)
         assert.isUndefined(world.events().find(({ type }) => type === "run.settled"))
-        assert.deepInclude(world.supervisor.actor("job")?.getSnapshot().children.run?.getSnapshot(), { value: { executing: "cancelling" } })
+        assert.deepInclude(world.supervisor.actor("job")?.getSnapshot().children["job@20261122T060100Z"]?.getSnapshot(), {
+          value: { executing: "cancelling" }
+        })
         yield* world.pass(1)
         assert.deepStrictEqual(log, ["ended"])
         assert.deepInclude(
@@ -286,7 +288,7 @@ describe("run.cancel", () => {
           skills: [given({ schedule: { every: "1 minute" }, retry: { attempts: 5, first: "30 seconds" } }, () => Effect.fail("no"))]
         })
         yield* world.pass(61_000)
-        world.supervisor.actor("job")?.send({ type: "run.cancel", by: "operator" })
+        world.supervisor.actor("job")?.send({ type: "run.cancel", run: "job@20261122T060100Z", by: "operator" })
         yield* world.pass(1)
         assert.deepInclude(
           world.events().find(({ type }) => type === "run.settled"),
@@ -304,7 +306,7 @@ describe("run.cancel", () => {
         yield* world.pass(61_000)
         const draining = yield* Effect.forkChild(world.runtime.drain)
         yield* world.pass(1)
-        world.supervisor.actor("job")?.send({ type: "run.cancel", by: "operator" })
+        world.supervisor.actor("job")?.send({ type: "run.cancel", run: "job@20261122T060100Z", by: "operator" })
         yield* world.pass(1_000)
         yield* Fiber.join(draining)
         assert.deepInclude(

@@ -171,7 +171,7 @@ describe("a failed attempt", () => {
         })
         yield* world.pass(2_000)
         assert.deepInclude(world.supervisor.actor("job")?.getSnapshot().value, { work: "executing" })
-        const run = world.supervisor.actor("job")?.getSnapshot().children.run
+        const run = world.supervisor.actor("job")?.getSnapshot().children["job@20261122T060001Z"]
         assert.deepInclude(run?.getSnapshot(), { value: "retryable" })
         yield* world.pass(10_000)
         assert.deepStrictEqual(starts(world.events()), ["06:00:01Z attempt 1", "06:00:03Z attempt 2", "06:00:07Z attempt 3"])

@@ -195,7 +195,7 @@ describe("closing the supervisor", () => {
         const world = yield* supervised([...names.map((name) => given(name, everyTen, stubborn(ended))), given("idle", {})])
         yield* world.pass(10_000)
         const actors = [...names, "idle"].map((name) => world.supervisor.actor(name)!)
-        const runs = actors.flatMap((actor) => actor.getSnapshot().children.run ?? [])
+        const runs = actors.flatMap((actor) => actor.getSnapshot().context.started.map((run) => actor.getSnapshot().children[run]!))
         assert.strictEqual(runs.length, 6)
         const closing = yield* Effect.forkChild(Fiber.interrupt(world.working))
         yield* world.pass(4_999)

@@ -18,7 +18,7 @@ const run = (name: string): RunInput => ({
 })
 
 /** A skill whose runs take ten seconds. `due` is its next slot; `owed` are the runs that the next decision claims. */
-const working = Effect.fnUntraced(function* (gate: Gate, unsettled: ReadonlyArray<RunInput> = []) {
+const working = Effect.fnUntraced(function* (gate: Gate, unsettled: ReadonlyArray<RunInput> = [], atOnce = 1) {
   const asked: Array<string> = []
   const owed: Array<string> = []
   let due: (() => void) | undefined
@@ -31,10 +31,14 @@ const working = Effect.fnUntraced(function* (gate: Gate, unsettled: ReadonlyArra
         }
       }),
       decide: fromEffect(
-        ({ input }: { input: { readonly cause: Cause; readonly heldFor: string | undefined; readonly busyWith: string | undefined } }) =>
+        ({ input }: { input: { readonly cause: Cause; readonly heldFor: string | undefined; readonly runs: ReadonlyArray<string> } }) =>
           Effect.sync((): ReadonlyArray<RunInput> => {
             asked.push(
-              [`decide ${input.cause}`, input.heldFor && `held for ${input.heldFor}`, input.busyWith && `busy with ${input.busyWith}`]
+              [
+                `decide ${input.cause}`,
+                input.heldFor && `held for ${input.heldFor}`,
+                input.runs.length > 0 && `busy with ${input.runs.join(" ")}`
+              ]
                 .filter(Boolean)
                 .join(", ")
             )
@@ -49,7 +53,7 @@ const working = Effect.fnUntraced(function* (gate: Gate, unsettled: ReadonlyArra
         })
       ) as never
     }),
-    { input: { name: "job", gate, unsettled } }
+    { input: { name: "job", gate, unsettled, atOnce } }
   )
   yield* TestClock.adjust(1)
   return {
