@@ -19,6 +19,7 @@ import { pauseMutants } from "./mutants/pause.ts"
 import { realMutants } from "./mutants/real.ts"
 import { simulatedMutants } from "./mutants/simulated.ts"
 import { troubleMutants } from "./mutants/trouble.ts"
+import { whyMutants } from "./mutants/why.ts"
 
 const supervisorInvoke = `      invoke: {
         id: "supervisor",
@@ -40,6 +41,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...troubleMutants,
   ...overlapMutants,
   ...pauseMutants,
+  ...whyMutants,
   {
     name: "the supervisor is invoked below a mode of the link",
     edits: [

@@ -13,6 +13,7 @@ import { defineCommand, exit, shared } from "./command.ts"
 import { loadConfig } from "./config.ts"
 import type { Out } from "./output.ts"
 import { configFile } from "./place.ts"
+import { scheduleText } from "./scheduleText.ts"
 import { UsageInvalid } from "./usage.ts"
 
 export const command = defineCommand({
@@ -86,19 +87,6 @@ const nextSlots = (schedule: Schedule | undefined, nowMs: number): ReadonlyArray
     at = slot
   }
   return slots
-}
-
-const scheduleText = (schedule: Schedule | undefined): string => {
-  switch (schedule?._tag) {
-    case undefined:
-      return "none: only when triggered"
-    case "Cron":
-      return `cron ${schedule.expression} (${schedule.zone})`
-    case "Every":
-      return `every ${showDuration(schedule.everyMs)}`
-    case "At":
-      return `once at ${iso(schedule.atMs)}`
-  }
 }
 
 const settings = (skill: SkillDefinition): ReadonlyArray<readonly [string, string]> => [

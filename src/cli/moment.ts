@@ -1,0 +1,25 @@
+/** Instants as people type them. */
+import { parseRunId } from "../domain/Run.ts"
+
+/**
+ * Reads an instant, in milliseconds since the Unix epoch; nothing where it is none. `2026-11-22T06:00:00Z` (or an offset), a run's id for
+ * its slot, `2026-11-22 06:00` on this machine's clock, `06:00` or `06:00:30` for the latest time that it was so.
+ */
+export const readMoment = (text: string, nowMs: number): number | undefined => {
+  const run = parseRunId(text)
+  if (run !== undefined) return run.slotAtMs
+  const found = /^(?:(\d{4})-(\d\d)-(\d\d)[T ])?(\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)?$/.exec(text)
+  if (found === null) return undefined
+  const [, year, month, day, hour, minute, second = "0", zone] = found
+  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return undefined
+  if (year === undefined) {
+    if (zone !== undefined) return undefined
+    const now = new Date(nowMs)
+    const today = new Date(now.getFullYear(), now.getMonth(), now.getDate(), +hour!, +minute!, +second)
+    if (today.getTime() > nowMs) today.setDate(today.getDate() - 1)
+    return today.getTime()
+  }
+  const date = new Date(Date.UTC(+year, +month! - 1, +day!))
+  if (date.getUTCMonth() !== +month! - 1 || date.getUTCDate() !== +day!) return undefined // The 31st of February.
+  return zone === undefined ? new Date(+year, +month! - 1, +day!, +hour!, +minute!, +second).getTime() : Date.parse(text.replace(" ", "T"))
+}
