@@ -18,6 +18,7 @@ import { overlapMutants } from "./mutants/overlap.ts"
 import { pauseMutants } from "./mutants/pause.ts"
 import { realMutants } from "./mutants/real.ts"
 import { simulatedMutants } from "./mutants/simulated.ts"
+import { timeMutants } from "./mutants/time.ts"
 import { troubleMutants } from "./mutants/trouble.ts"
 import { whyMutants } from "./mutants/why.ts"
 
@@ -42,6 +43,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...overlapMutants,
   ...pauseMutants,
   ...whyMutants,
+  ...timeMutants,
   {
     name: "the supervisor is invoked below a mode of the link",
     edits: [
