@@ -1,4 +1,4 @@
-/** Broken promises of pauses. */
+/** Broken promises of pauses, and of skills that were put aside. */
 import { type Mutant, one } from "./mutant.ts"
 
 const pausing = "test/layers/Pausing.test.ts"
@@ -27,5 +27,20 @@ export const pauseMutants: ReadonlyArray<Mutant> = [
     pausing
   ),
   one("runs by hand wait in a pause", "src/machines/skill.ts", '(gate.open || gate.claimed === "start")', "gate.open", pausing),
-  one("later words stand on the slots before them", "src/layers/Pausing.ts", "before ?? { by, why }", "{ by, why }", pausing)
+  one("later words stand on the slots before them", "src/layers/Pausing.ts", "before ?? { by, why }", "{ by, why }", pausing),
+  one(
+    "two releases at once are both done",
+    "src/layers/Supervisor.ts",
+    "Effect.uninterruptible(releasing.withPermit(effect))",
+    "Effect.uninterruptible(effect)",
+    "test/layers/Supervisor.test.ts"
+  ),
+  one(
+    "the crashes before a release count after it",
+    "src/machines/supervisor.ts",
+    "new Map(context.failuresAtMs).set(skill, [])",
+    "context.failuresAtMs",
+    "test/machines/supervisor.test.ts"
+  ),
+  one("a release is told to nobody", "src/layers/Supervisor.ts", "    released(skill)\n", "", "test/layers/Supervisor.test.ts")
 ]

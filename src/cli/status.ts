@@ -97,6 +97,7 @@ const body = ({ skills, problems, outbox, slots, parkedRuns }: Picture, running:
   else out.table([["SKILL", "STATE", "NEXT", "LAST"].map(paint.dim), ...skills.map((skill) => row(skill, running, out, nowMs))])
   for (const { name, state, reason } of skills) {
     if (reason !== undefined && reason !== "") out.line(paint.yellow(`  ${name} ${state}: ${shown(reason)}`))
+    if (state === "quarantined") out.line(paint.dim(`    once that is mended: holdfast skills release ${name}`))
   }
   for (const { run, reason } of parkedRuns) {
     out.line(paint.yellow(`  ${run} parked: ${shown(reason)}`))

@@ -39,6 +39,8 @@ export const eventLine = (event: JournalEvent, out: Out): string | undefined => 
       return line(event.atMs, "report", `${event.run}  ${paint.red("parked")}: ${shown(event.reason)}`, out)
     case "skill.quarantined":
       return line(event.atMs, "skill", `${event.skill}  ${paint.red("set aside")}: ${shown(event.why)}`, out)
+    case "skill.released":
+      return line(event.atMs, "skill", `${event.skill}  released by ${shown(event.by)}`, out)
     case "skill.paused":
     case "skill.resumed":
       return line(

@@ -33,6 +33,7 @@ export const Question = Schema.Union([
     by: Schema.String,
     why: Schema.String
   }),
+  Schema.Struct({ id: Schema.Int, do: Schema.Literal("skill.release"), skill: Schema.String, by: Schema.String }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literal("drain") }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literals(["step.begin", "step.abandon"]), ...step }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literal("step.finish"), ...step, result: Schema.Unknown })
@@ -130,6 +131,8 @@ const serve = (question: Question) =>
         return yield* runtime.pause(question.skill, question)
       case "skill.resume":
         return yield* runtime.resume(question.skill, question)
+      case "skill.release":
+        return yield* runtime.releaseSkill(question.skill, question.by)
       case "run.release":
         return yield* runtime.releaseRun(question.run, question.by)
       case "run.cancel":

@@ -53,6 +53,8 @@ export class Runtime extends Context.Service<
     /** Keeps a skill's slots from becoming runs, or ends that. */
     readonly pause: Supervisor["Service"]["pause"]
     readonly resume: Supervisor["Service"]["resume"]
+    /** Lets a skill that was put aside work again. */
+    readonly releaseSkill: Supervisor["Service"]["release"]
     /** Lets a parked run be tried again, or settles it as cancelled. */
     readonly releaseRun: Supervisor["Service"]["releaseRun"]
     readonly cancelRun: Supervisor["Service"]["cancelRun"]
@@ -154,6 +156,7 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
     steps: run.steps,
     pause: (skill, wish) => Effect.andThen(started, supervisor.pause(skill, wish)),
     resume: (skill, wish) => Effect.andThen(started, supervisor.resume(skill, wish)),
+    releaseSkill: (skill, by) => Effect.andThen(started, supervisor.release(skill, by)),
     releaseRun: (id, by) => Effect.andThen(started, supervisor.releaseRun(id, by)),
     cancelRun: (id, by) => Effect.andThen(started, supervisor.cancelRun(id, by)),
     drain: Effect.suspend(() => {

@@ -32,7 +32,7 @@ import { Entry, type SkillEntry } from "./SkillFunction.ts"
 import { StateStore } from "./StateStore.ts"
 import { cancelParked, parkedRun, releaseParked } from "./Parking.ts"
 import { type Pausable, pausedReason, pauseSkill, resumeSkill, type Wish } from "./Pausing.ts"
-import { asideSkill, claimByHand, type Triggerable, unknownSkill } from "./Trigger.ts"
+import { asideSkill, claimByHand, notAside, type Triggerable, unknownSkill } from "./Trigger.ts"
 import type { Disk } from "./Disk.ts"
 import type { Process } from "./Process.ts"
 
@@ -63,6 +63,8 @@ export class Supervisor extends Context.Service<
     readonly setGates: (gates: Gates) => void
     /** Claims a run by hand. The same key names the same run, so asking twice runs it once. */
     readonly trigger: (skill: string, key?: string) => Effect.Effect<RunId, Refused | StorageFailed>
+    /** Lets a skill that was put aside work again: it does what it owes by its catch-up policy. Refused with SKILL_NOT_ASIDE. */
+    readonly release: (skill: string, by: string) => Effect.Effect<void, Refused | StorageFailed>
     /** Lets a parked run be tried again, also with steps that are not on record. */
     readonly releaseRun: (run: RunId, by: string) => Effect.Effect<void, Refused | StorageFailed>
     /** Keeps a skill's slots from becoming runs, or ends that. */
@@ -115,7 +117,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     const supervisor = yield* runMachine(
       plug(supervisorMachine, {
         startAll: fromEffect(() => Effect.andThen(startAll, open)),
-        restart: fromEffect(({ input }: { input: Crash }) => start(input.skill)),
+        restart: fromEffect(({ input }: { input: { readonly skill: string } }) => start(input.skill)),
         quarantine: fromEffect(({ input }: { input: Crash }) =>
           store.append({ type: "skill.quarantined", skill: input.skill, why: `its actor keeps crashing: ${input.reason}` })
         )
@@ -123,9 +125,11 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
       { input: undefined, inspect: under(inspector, self) }
     )
     shownUnder = supervisor.actor
+    released = (skill) => supervisor.actor.send({ type: "skill.released", skill })
     yield* supervisor.awaitDone
   })
   let shownUnder: AnyActorRef | undefined
+  let released = (_skill: string): void => {} // Before the start of all there is nobody to be told: it starts whoever is not put aside.
 
   const startSkill = Effect.fnUntraced(function* (
     name: string,
@@ -209,6 +213,17 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
 
   const resumePaused = Effect.fn("Supervisor.resume")((skill: string, wish: Wish) => byHand(skill, (child) => resumeSkill(child, wish)))
 
+  const releasing = Semaphore.makeUnsafe(1) // One after another: two starts would give a skill two actors.
+  const release = Effect.fn("Supervisor.release")(
+    function* (skill: string, by: string) {
+      if (!known.has(skill)) return yield* unknownSkill(skill, known.keys())
+      if (store.ledger.skills.get(skill)?.quarantined === undefined) return yield* notAside(skill)
+      yield* store.append({ type: "skill.released", skill, by })
+      released(skill)
+    },
+    (effect) => Effect.uninterruptible(releasing.withPermit(effect))
+  )
+
   const releaseRun = Effect.fn("Supervisor.releaseRun")(function* (run: RunId, by: string) {
     const { skill } = yield* parkedHere(run)
     return yield* byHand(skill, (child) => releaseParked(child, run, by))
@@ -254,6 +269,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     trigger,
     pause,
     resume: resumePaused,
+    release,
     releaseRun,
     cancelRun,
     skills,

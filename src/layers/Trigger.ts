@@ -68,6 +68,16 @@ export const unknownSkill = (given: string, known: Iterable<string>): Refused =>
 export const asideSkill = (skill: string, quarantined: string | undefined): Refused =>
   refused("SKILL_ASIDE", skill, quarantined ?? "no actor at the moment", "a skill at work", "`holdfast status` says how it stands")
 
+/** It was not put aside, or is at work again. */
+export const notAside = (skill: string): Refused =>
+  refused(
+    "SKILL_NOT_ASIDE",
+    skill,
+    "not put aside",
+    "a skill that was put aside",
+    "nothing is to be done; `holdfast status` says how it stands"
+  )
+
 const madeBy = (key: string, skill: string, runs: Iterable<RunId>): RunId | undefined => {
   for (const run of runs) if (run.startsWith(`${skill}@`) && run.endsWith(`+manual-${key}`)) return run
   return undefined

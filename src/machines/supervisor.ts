@@ -12,12 +12,17 @@ export interface Crash {
 interface SupervisorContext {
   /** Crashes not yet dealt with, oldest first. */
   readonly crashed: ReadonlyArray<Crash>
+  /** Skills that a person has released and that have no actor yet, oldest first. */
+  readonly released: ReadonlyArray<string>
   /** When each skill's actor crashed, within the window that counts. */
   readonly failuresAtMs: ReadonlyMap<string, ReadonlyArray<number>>
 }
 
 /** A skill's actor ended by a defect of ours, or of its port. Failed runs are not crashes. */
-export type SupervisorEvent = { readonly type: "skill.crashed" } & Crash
+export type SupervisorEvent =
+  | ({ readonly type: "skill.crashed" } & Crash)
+  /** A skill that was put aside may work again: what its crashes were counted for is mended. */
+  | { readonly type: "skill.released"; readonly skill: string }
 
 export const supervisorMachine = setup({
   types: {
@@ -29,12 +34,13 @@ export const supervisorMachine = setup({
   actors: {
     /** Starts one actor for every skill. */
     startAll: port<void>("startAll"),
-    /** Starts a crashed skill's actor anew. */
-    restart: port<void, Crash>("restart"),
+    /** Starts the actor of a skill that has none. */
+    restart: port<void, { readonly skill: string }>("restart"),
     /** Puts a skill aside, on record. */
     quarantine: port<void, Crash>("quarantine")
   },
   guards: {
+    hasReleased: ({ context }) => context.released.length > 0,
     hasCrash: ({ context }) => context.crashed.length > 0,
     tooMany: ({ context }) => {
       const crash = context.crashed[0]
@@ -49,6 +55,11 @@ export const supervisorMachine = setup({
         crash.atMs
       ])
     })),
+    noteRelease: assign(({ context }, skill: string) => ({
+      released: [...context.released, skill],
+      failuresAtMs: new Map(context.failuresAtMs).set(skill, [])
+    })),
+    dropReleased: assign({ released: ({ context }) => context.released.slice(1) }),
     dropCrash: assign({ crashed: ({ context }) => context.crashed.slice(1) })
   },
   delays: {
@@ -58,19 +69,28 @@ export const supervisorMachine = setup({
 }).createMachine({
   id: "supervisor",
   meta: { guarantee: "One skill's crash is its own: restarted after a second, put aside past the restart intensity." },
-  context: { crashed: [], failuresAtMs: new Map() },
+  context: { crashed: [], released: [], failuresAtMs: new Map() },
   initial: "starting",
   on: {
-    "skill.crashed": { actions: { type: "countCrash", params: ({ event: { skill, reason, atMs } }) => ({ skill, reason, atMs }) } }
+    "skill.crashed": { actions: { type: "countCrash", params: ({ event: { skill, reason, atMs } }) => ({ skill, reason, atMs }) } },
+    "skill.released": { actions: { type: "noteRelease", params: ({ event }) => event.skill } }
   },
   states: {
     starting: { invoke: { src: "startAll", onDone: "supervising" } },
     supervising: {
       tags: "operational",
       always: [
+        { guard: "hasReleased", target: "releasing" },
         { guard: "tooMany", target: "quarantining" },
         { guard: "hasCrash", target: "pausing" }
       ]
+    },
+    releasing: {
+      invoke: {
+        src: "restart",
+        input: ({ context }) => ({ skill: context.released[0]! }),
+        onDone: { target: "supervising", actions: "dropReleased" }
+      }
     },
     pausing: { tags: "degraded", after: { restartDelay: "restarting" } },
     restarting: {

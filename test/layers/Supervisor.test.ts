@@ -16,6 +16,7 @@ import { effectWork, type EffectSkillContext } from "../../src/layers/SkillFunct
 import { StateStore } from "../../src/layers/StateStore.ts"
 import { type Gates, Supervisor } from "../../src/layers/Supervisor.ts"
 import { readJournal } from "../../src/testing/checkers/journal.ts"
+import { slowly } from "./slowDisk.ts"
 import { beginningMs, inVirtualTime } from "../property.ts"
 
 const given = (
@@ -161,6 +162,54 @@ describe("a skill whose actor dies by a defect", () => {
         yield* world.pass(3_600_000)
         assert.strictEqual(world.story("broken").length, 1)
         assert.strictEqual(world.story("sound").filter((line) => line.endsWith("success")).length, 361)
+      })
+    ))
+
+  it("works again once it is released, and owes what its catch-up says", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        let bug = true
+        const sync = { ms: 0 }
+        const world = yield* supervised([given("broken", everyTen), given("sound", everyTen)], {
+          dies: (skill) => bug && skill === "broken",
+          disk: slowly(diskMemory(), sync)
+        })
+        yield* world.pass(15_000)
+        assert.deepInclude((yield* world.supervisor.skills)[0], { state: "quarantined" })
+        yield* world.pass(20_000)
+        bug = false
+        const refusal = (asked: Effect.Effect<unknown, { readonly code: string }>) => Effect.map(Effect.flip(asked), ({ code }) => code)
+        assert.strictEqual(yield* refusal(world.supervisor.release("sound", "ops")), "SKILL_NOT_ASIDE")
+        assert.strictEqual(yield* refusal(world.supervisor.release("brokn", "ops")), "SKILL_UNKNOWN")
+        sync.ms = 50
+        const both = yield* Effect.forkChild(
+          Effect.all(
+            [world.supervisor.release("broken", "ops"), world.supervisor.release("broken", "dev")].map((asked) => Effect.result(asked)),
+            { concurrency: "unbounded" }
+          )
+        )
+        yield* world.pass(100)
+        sync.ms = 0
+        assert.deepStrictEqual(
+          (yield* Fiber.join(both)).map((answer) => answer._tag),
+          ["Success", "Failure"]
+        )
+        yield* world.pass(1)
+        assert.isUndefined((yield* world.supervisor.skills)[0]?.reason)
+        yield* world.pass(5_000)
+        assert.deepStrictEqual(
+          world.story("broken").flatMap((line) => (line.endsWith("skill.released") ? [] : [line.replace(/\.\d+/, "")])),
+          [
+            "00:15 skill.quarantined",
+            "00:35 slot.settled",
+            "00:35 run.claimed",
+            "00:35 attempt.started",
+            "00:35 run.settled success",
+            "00:40 run.claimed",
+            "00:40 attempt.started",
+            "00:40 run.settled success"
+          ]
+        )
       })
     ))
 

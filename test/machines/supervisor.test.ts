@@ -16,7 +16,7 @@ const supervising = Effect.gen(function* () {
   const { actor, awaitDone } = yield* start(
     plug(supervisorMachine, {
       startAll: fromEffect(() => note("start all")),
-      restart: fromEffect(({ input }: { input: Crash }) => note(`restart ${input.skill}`)),
+      restart: fromEffect(({ input }: { input: { readonly skill: string } }) => note(`restart ${input.skill}`)),
       quarantine: fromEffect(({ input }: { input: Crash }) => note(`quarantine ${input.skill}: ${input.reason}`))
     }),
     { input: undefined }
@@ -46,6 +46,22 @@ describe("the supervisor", () => {
         for (const skill of ["a", "b", "c"]) crash(skill)
         yield* TestClock.adjust(10_000)
         assert.deepStrictEqual(asked.slice(1), ["1 restart a", "2 restart b", "3 restart c"])
+      })
+    ))
+
+  it("starts a skill that was released at once, and counts its crashes anew", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const { actor, asked, crash } = yield* supervising
+        for (let i = 0; i < 6; i++) {
+          crash("a")
+          yield* TestClock.adjust(1_000)
+        }
+        actor.send({ type: "skill.released", skill: "a" })
+        yield* TestClock.adjust(0)
+        crash("a")
+        yield* TestClock.adjust(1_000)
+        assert.deepStrictEqual(asked.slice(6), ["5 quarantine a: a bug", "6 restart a", "7 restart a"])
       })
     ))
 
