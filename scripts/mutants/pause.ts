@@ -30,7 +30,7 @@ export const pauseMutants: ReadonlyArray<Mutant> = [
   one("later words stand on the slots before them", "src/layers/Pausing.ts", "before ?? { by, why }", "{ by, why }", pausing),
   one(
     "two releases at once are both done",
-    "src/layers/Supervisor.ts",
+    "src/layers/ByHand.ts",
     "Effect.uninterruptible(releasing.withPermit(effect))",
     "Effect.uninterruptible(effect)",
     "test/layers/Supervisor.test.ts"
@@ -42,5 +42,5 @@ export const pauseMutants: ReadonlyArray<Mutant> = [
     "context.failuresAtMs",
     "test/machines/supervisor.test.ts"
   ),
-  one("a release is told to nobody", "src/layers/Supervisor.ts", "    released(skill)\n", "", "test/layers/Supervisor.test.ts")
+  one("a release is told to nobody", "src/layers/ByHand.ts", "        released(skill)\n", "", "test/layers/Supervisor.test.ts")
 ]

@@ -1,6 +1,6 @@
 /** `holdfast runs`: the latest runs, read from the journal. */
 import * as Effect from "effect/Effect"
-import { nearest, Refused, shown } from "../domain/Errors.ts"
+import { type Refused, shown } from "../domain/Errors.ts"
 import type { Ledger, RunRecord } from "../domain/Ledger.ts"
 import { runPicture } from "../domain/Picture.ts"
 import { Disk } from "../layers/Disk.ts"
@@ -9,6 +9,7 @@ import { defineCommand, exit, shared } from "./command.ts"
 import type { Out } from "./output.ts"
 import { existingState } from "./place.ts"
 import { clock, length } from "./times.ts"
+import { unknownSkill } from "./unknownSkill.ts"
 
 const limitDefault = 20
 
@@ -46,17 +47,7 @@ export const command = defineCommand({
 
 const known = (skill: string, ledger: Ledger): Effect.Effect<void, Refused> => {
   const names = new Set([...ledger.skills.keys(), ...[...ledger.runs.values()].map((run) => run.skill)])
-  if (names.has(skill)) return Effect.void
-  const near = nearest(skill, names)
-  return Effect.fail(
-    new Refused({
-      code: "SKILL_UNKNOWN",
-      where: "skill",
-      got: shown(skill),
-      want: "a skill that the journal knows",
-      fix: near === undefined ? "holdfast status lists them" : `did you mean ${near}?`
-    })
-  )
+  return names.has(skill) ? Effect.void : Effect.fail(unknownSkill(skill, names))
 }
 
 const row = (run: RunRecord, { paint }: Out): ReadonlyArray<string> => {

@@ -1,7 +1,7 @@
 /** `holdfast why`: what became of a slot, read back in plain language. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { nearest, Refused, shown } from "../domain/Errors.ts"
+import { Refused, shown } from "../domain/Errors.ts"
 import type { JournalEvent } from "../domain/JournalEvent.ts"
 import { verdicts } from "../domain/Outcome.ts"
 import { iso } from "../domain/Run.ts"
@@ -16,6 +16,7 @@ import { existingState } from "./place.ts"
 import { readable } from "./readable.ts"
 import { scheduleText } from "./scheduleText.ts"
 import { clock, length } from "./times.ts"
+import { unknownSkill } from "./unknownSkill.ts"
 import { UsageInvalid } from "./usage.ts"
 
 export const command = defineCommand({
@@ -166,12 +167,5 @@ const noStory = (story: NoStory, skill: string, known: Iterable<string>): Refuse
       fix: firstMs === undefined ? "it has no schedule that names a slot" : `the first slot after it is ${iso(firstMs)}`
     })
   }
-  const near = nearest(skill, known)
-  return new Refused({
-    code: "SKILL_UNKNOWN",
-    where: "skill",
-    got: shown(skill),
-    want: "a skill that the journal knows",
-    fix: near === undefined ? "holdfast status lists them" : `did you mean ${near}?`
-  })
+  return unknownSkill(skill, known)
 }

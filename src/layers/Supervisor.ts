@@ -9,13 +9,12 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { Actor, AnyActorRef } from "xstate"
-import { type Refused, shown, type StorageFailed } from "../domain/Errors.ts"
+import { shown } from "../domain/Errors.ts"
 import type { RunRecord } from "../domain/Ledger.ts"
 import type { RunId } from "../domain/Run.ts"
 import { atOnce } from "../domain/policies/overlap.ts"
@@ -23,6 +22,7 @@ import type { SkillDefinition } from "../domain/Skill.ts"
 import { type Closed, type Gate, runUnderWay, type skillMachine } from "../machines/skill.ts"
 import { type Crash, supervisorMachine } from "../machines/supervisor.ts"
 import { fromEffect, plug, runMachine } from "./actor.ts"
+import { type Askable, byHand, type ByHand } from "./ByHand.ts"
 import type { Claims } from "./Claims.ts"
 import { Inspection, under } from "./Inspection.ts"
 import { resume, type Run } from "./Run.ts"
@@ -30,9 +30,7 @@ import { Scheduler } from "./Scheduler.ts"
 import { bind } from "./Skill.ts"
 import { Entry, type SkillEntry } from "./SkillFunction.ts"
 import { StateStore } from "./StateStore.ts"
-import { cancelParked, parkedRun, releaseParked } from "./Parking.ts"
-import { type Pausable, pausedReason, pauseSkill, resumeSkill, type Wish } from "./Pausing.ts"
-import { asideSkill, claimByHand, notAside, type Triggerable, unknownSkill } from "./Trigger.ts"
+import { pausedReason } from "./Pausing.ts"
 import type { Disk } from "./Disk.ts"
 import type { Process } from "./Process.ts"
 
@@ -61,31 +59,16 @@ export class Supervisor extends Context.Service<
     readonly started: Effect.Effect<void>
     /** Tells every skill whose gate has changed. */
     readonly setGates: (gates: Gates) => void
-    /** Claims a run by hand. The same key names the same run, so asking twice runs it once. */
-    readonly trigger: (skill: string, key?: string) => Effect.Effect<RunId, Refused | StorageFailed>
-    /** Lets a skill that was put aside work again: it does what it owes by its catch-up policy. Refused with SKILL_NOT_ASIDE. */
-    readonly release: (skill: string, by: string) => Effect.Effect<void, Refused | StorageFailed>
-    /** Lets a parked run be tried again, also with steps that are not on record. */
-    readonly releaseRun: (run: RunId, by: string) => Effect.Effect<void, Refused | StorageFailed>
-    /** Keeps a skill's slots from becoming runs, or ends that. */
-    readonly pause: (skill: string, wish: Wish) => Effect.Effect<void, Refused | StorageFailed>
-    readonly resume: (skill: string, wish: Wish) => Effect.Effect<void, Refused | StorageFailed>
-    /** Settles a parked run as cancelled. */
-    readonly cancelRun: (run: RunId, by: string) => Effect.Effect<void, Refused | StorageFailed>
     readonly skills: Effect.Effect<ReadonlyArray<SkillState>>
     /** The actor of a skill, while it has one. */
     readonly actor: (skill: string) => Actor<typeof skillMachine> | undefined
-  }
+  } & ByHand
 >()("holdfast/layers/Supervisor") {
   static readonly layer = (entries: ReadonlyArray<SkillEntry>): Layer.Layer<Supervisor, never, Hands> =>
     Layer.effect(Supervisor, make(entries))
 }
 
-interface Child extends Triggerable, Pausable {
-  readonly definition: SkillDefinition
-  readonly actor: Actor<typeof skillMachine>
-  /** Held while a person's wish is put on record. */
-  readonly byHand: Semaphore.Semaphore
+interface Child extends Askable {
   gate: Gate
   /** Why its slots do not become runs, whatever the mode. */
   paused: string | undefined
@@ -157,7 +140,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     const child: Child = {
       definition,
       actor: running.actor,
-      byHand: Semaphore.makeUnsafe(1),
+      wishes: Semaphore.makeUnsafe(1),
       gate,
       paused,
       setPaused: (reason) => {
@@ -195,47 +178,6 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     child.actor.send(open ? { type: "gate.opened" } : { type: "gate.closed", ...(closed as Closed) })
   }
 
-  /**
-   * One after another: the answer to one depends on what the one before has put on record. And in a fiber of its own: who
-   * asked may stop waiting, and what is on record must still reach the actor.
-   */
-  const byHand = Effect.fnUntraced(function* <A, E>(skill: string, work: (child: Child) => Effect.Effect<A, E, Hands>) {
-    if (!known.has(skill)) return yield* unknownSkill(skill, known.keys())
-    const child = children.get(skill)
-    if (child === undefined) return yield* asideSkill(skill, store.ledger.skills.get(skill)?.quarantined)
-    const done = child.byHand.withPermit(Effect.provideContext(work(child), hands))
-    return yield* Effect.flatMap(Effect.forkDetach(done), Fiber.join)
-  })
-
-  const trigger = Effect.fn("Supervisor.trigger")((skill: string, key?: string) => byHand(skill, (child) => claimByHand(child, key)))
-
-  const pause = Effect.fn("Supervisor.pause")((skill: string, wish: Wish) => byHand(skill, (child) => pauseSkill(child, wish)))
-
-  const resumePaused = Effect.fn("Supervisor.resume")((skill: string, wish: Wish) => byHand(skill, (child) => resumeSkill(child, wish)))
-
-  const releasing = Semaphore.makeUnsafe(1) // One after another: two starts would give a skill two actors.
-  const release = Effect.fn("Supervisor.release")(
-    function* (skill: string, by: string) {
-      if (!known.has(skill)) return yield* unknownSkill(skill, known.keys())
-      if (store.ledger.skills.get(skill)?.quarantined === undefined) return yield* notAside(skill)
-      yield* store.append({ type: "skill.released", skill, by })
-      released(skill)
-    },
-    (effect) => Effect.uninterruptible(releasing.withPermit(effect))
-  )
-
-  const releaseRun = Effect.fn("Supervisor.releaseRun")(function* (run: RunId, by: string) {
-    const { skill } = yield* parkedHere(run)
-    return yield* byHand(skill, (child) => releaseParked(child, run, by))
-  })
-
-  const cancelRun = Effect.fn("Supervisor.cancelRun")(function* (run: RunId, by: string) {
-    const { skill } = yield* parkedHere(run)
-    return yield* byHand(skill, (child) => cancelParked(child, run, by))
-  })
-
-  const parkedHere = (run: RunId) => Effect.provideService(parkedRun(run), StateStore, store)
-
   const skills = Effect.sync(() => {
     const due = new Map(scheduler.upcoming(Infinity).map(({ skill, dueAtMs }) => [skill, dueAtMs]))
     return [...known.keys()].map((name): SkillState => {
@@ -266,12 +208,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     work,
     started: Effect.asVoid(started.await),
     setGates,
-    trigger,
-    pause,
-    resume: resumePaused,
-    release,
-    releaseRun,
-    cancelRun,
+    ...(yield* byHand({ known, children, released: (skill) => released(skill) })),
     skills,
     actor: (skill) => children.get(skill)?.actor
   })
