@@ -10,6 +10,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
+import { evidenceMutants } from "./mutants/evidence.ts"
 import { journalMutants } from "./mutants/journal.ts"
 import { ledgerMutants } from "./mutants/ledger.ts"
 import { lockMutants } from "./mutants/lock.ts"
@@ -44,6 +45,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...pauseMutants,
   ...whyMutants,
   ...timeMutants,
+  ...evidenceMutants,
   {
     name: "the supervisor is invoked below a mode of the link",
     edits: [

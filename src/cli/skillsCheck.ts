@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { showDuration } from "../domain/durations.ts"
 import { explain, shown } from "../domain/Errors.ts"
+import type { Evidence } from "../domain/Evidence.ts"
 import { iso } from "../domain/Run.ts"
 import { next, type Schedule } from "../domain/Schedule.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
@@ -89,6 +90,14 @@ const nextSlots = (schedule: Schedule | undefined, nowMs: number): ReadonlyArray
   return slots
 }
 
+const evidenceText = ({ files, fields, atLeastMs, atMostMs }: Evidence): string =>
+  [
+    ...(files.length === 0 ? [] : [`files ${files.join(", ")}`]),
+    ...(fields.length === 0 ? [] : [`fields ${fields.join(", ")}`]),
+    ...(atLeastMs === 0 ? [] : [`at least ${showDuration(atLeastMs)}`]),
+    ...(atMostMs === Infinity ? [] : [`at most ${showDuration(atMostMs)}`])
+  ].join("; ")
+
 const settings = (skill: SkillDefinition): ReadonlyArray<readonly [string, string]> => [
   ["work", workText(skill)],
   ["limits", `timeout ${showDuration(skill.timeoutMs)}, grace ${showDuration(skill.graceMs)}`],
@@ -100,6 +109,7 @@ const settings = (skill: SkillDefinition): ReadonlyArray<readonly [string, strin
   ["policies", `catchUp ${skill.catchUp}, overlap ${skill.overlap}, onInterruption ${skill.onInterruption}`],
   ["needs", skill.needs.join(", ") || "nothing but this machine"],
   ["report", `${skill.report.when}${skill.report.session === undefined ? "" : ` to ${shown(skill.report.session)}`}`],
+  ...(skill.evidence === undefined ? [] : [["evidence", evidenceText(skill.evidence)] as const]),
   ...(skill.env.length === 0 ? [] : [["env", skill.env.join(", ")] as const])
 ]
 

@@ -110,9 +110,13 @@ const judge = (picture: Picture, running: boolean, ageMs: number): ReadonlyArray
   ]
 }
 
-const ofSkill = ({ name, state, reason, failures }: SkillPicture): ReadonlyArray<Finding> => [
+const ofSkill = ({ name, state, reason, failures, last }: SkillPicture): ReadonlyArray<Finding> => [
   ...(state === "held" || state === "quarantined" ? [warning(`${name} is ${state}: ${shown(reason ?? "")}`)] : []),
-  ...(failures > 0 ? [warning(`${name} failed ${failures === 1 ? "last time" : `${failures} times in a row`}`)] : [])
+  ...(last?.outcome === "unproven"
+    ? [warning(`${name} ended well and without its evidence: ${shown(last.reason)}`)]
+    : failures > 0
+      ? [warning(`${name} failed ${failures === 1 ? "last time" : `${failures} times in a row`}`)]
+      : [])
 ]
 
 const neverWritten = "no runtime has written a status.json here"

@@ -7,7 +7,13 @@ import type { Fields } from "./SkillContext.ts"
  * way than the steps on record; trying again cannot help, and to go on might do twice what was done under another name.
  */
 export type AttemptEnd =
-  | { readonly _tag: "Succeeded"; readonly fields: Fields; readonly summary: string | undefined }
+  | {
+      readonly _tag: "Succeeded"
+      readonly fields: Fields
+      readonly summary: string | undefined
+      /** What is missing of the evidence that the skill declares. */
+      readonly unproven?: string
+    }
   | { readonly _tag: "Mismatched"; readonly reason: string }
   | { readonly _tag: "Failed"; readonly code: AttemptFailure; readonly reason: string; readonly retryable: boolean }
 

@@ -1,4 +1,5 @@
 /** What can run: a skill as the runtime holds it, after its file, the config and the defaults have been put together. */
+import type { Evidence } from "./Evidence.ts"
 import type { Schedule } from "./Schedule.ts"
 
 /** The parts of the link a skill may need; without them its slots are held. */
@@ -41,6 +42,8 @@ export interface SkillDefinition {
   readonly onInterruption: "rerun" | "record"
   readonly needs: ReadonlyArray<Need>
   readonly report: { readonly when: ReportWhen; readonly session: string | undefined }
+  /** What a success has to leave behind; without it a run is `unproven`. */
+  readonly evidence?: Evidence
   /** Names of variables handed on from our own environment, beyond the fixed allow-list. */
   readonly env: ReadonlyArray<string>
   /** SHA-256 over the files and settings that decide what a run does. */

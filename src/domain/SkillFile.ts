@@ -54,6 +54,14 @@ export const SkillSettings = Schema.Struct({
       session: maybe(text(256, "the key of the session that is told"))
     })
   ),
+  evidence: maybe(
+    Schema.Struct({
+      files: maybe(Schema.Array(text(1_024, "a file that each success writes")).check(Schema.isMaxLength(16))),
+      fields: maybe(Schema.Array(text(64, "a field that each success gives")).check(Schema.isMaxLength(16))),
+      atLeast: maybe(durationField(0, 366 * dayMs, "a success that took less is not believed")),
+      atMost: maybe(durationField(1, 366 * dayMs, "a success that took longer is not believed"))
+    })
+  ),
   env: maybe(
     Schema.Array(
       textField(mayDeclare, "a variable's name; not NODE_OPTIONS, LD_*, DYLD_*, GIT_* or the token's", "a variable handed on")
@@ -93,14 +101,17 @@ export const draftSkill = ({
   readonly zone: () => string
   readonly where: Where
 }): Result.Result<SkillDraft, ReadonlyArray<SkillInvalid | ScheduleInvalid>> => {
-  const { retry, report } = settings
+  const { retry, report, evidence } = settings
   const attemptsMax = retry?.attempts ?? skillDefaults.retry.attemptsMax
   const firstMs = ms(retry?.first, skillDefaults.retry.firstMs)
   const capMs = ms(retry?.cap, Math.max(firstMs, skillDefaults.retry.capMs))
   const work = workOf(settings, folder, where)
   const schedule = settings.schedule === undefined ? noSchedule : readSchedule(settings.schedule, zone, where)
-  const disorder =
-    firstMs <= capMs
+  const atLeastMs = ms(evidence?.atLeast, 0)
+  const atMostMs = ms(evidence?.atMost, Infinity)
+  const astray = folder === "" ? (evidence?.files ?? []).findIndex((file) => !file.startsWith("/")) : -1
+  const disorder = [
+    ...(firstMs <= capMs
       ? []
       : [
           invalid(
@@ -110,7 +121,30 @@ export const draftSkill = ({
             `at least retry.first, ${showDuration(firstMs)}`,
             "raise retry.cap"
           )
-        ]
+        ]),
+    ...(atLeastMs <= atMostMs
+      ? []
+      : [
+          invalid(
+            "FIELD_RANGE",
+            where(["evidence", "atMost"]),
+            showDuration(atMostMs),
+            `at least evidence.atLeast, ${showDuration(atLeastMs)}`,
+            "raise evidence.atMost"
+          )
+        ]),
+    ...(astray < 0
+      ? []
+      : [
+          invalid(
+            "FIELD_RANGE",
+            where(["evidence", "files", astray]),
+            shown(evidence!.files![astray]!),
+            "an absolute path: a skill given in code has no folder",
+            "write the whole path"
+          )
+        ])
+  ]
   if (Result.isFailure(work) || Result.isFailure(schedule) || disorder.length > 0) {
     return Result.fail([
       ...(Result.isFailure(work) ? [work.failure] : []),
@@ -131,6 +165,7 @@ export const draftSkill = ({
     onInterruption: settings.onInterruption ?? skillDefaults.onInterruption,
     needs: [...new Set(settings.needs ?? skillDefaults.needs)],
     report: { when: report?.when ?? skillDefaults.report.when, session: report?.session },
+    ...(evidence === undefined ? {} : { evidence: { files: evidence.files ?? [], fields: evidence.fields ?? [], atLeastMs, atMostMs } }),
     env: [...new Set(settings.env ?? skillDefaults.env)]
   })
 }

@@ -15,6 +15,7 @@ import { reportText } from "../domain/Report.ts"
 import { cancelled, type RunInput, runMachine, type Settlement } from "../machines/run.ts"
 import { type ActorArgs, fromEffect, plug } from "./actor.ts"
 import type { Disk } from "./Disk.ts"
+import { believed } from "./Evidence.ts"
 import type { Process } from "./Process.ts"
 import { placeShim } from "./Shim.ts"
 import { Entry, type SkillEntry } from "./SkillFunction.ts"
@@ -123,7 +124,9 @@ const bind = (underWay: UnderWay, session: string | undefined) =>
         underWay.begin(input.run)
         yield* store.append({ type: "attempt.started", run: input.run, attempt: input.attempt })
         const facts = factsOf(store, input.run, input.attempt)
-        return yield* withSteps(input.run, input.attempt, (steps) => underWay.during(facts, steps, perform(entry, facts, steps)))
+        const startedAtMs = yield* Clock.currentTimeMillis
+        const end = yield* withSteps(input.run, input.attempt, (steps) => underWay.during(facts, steps, perform(entry, facts, steps)))
+        return yield* believed(entry.definition, end, startedAtMs)
       }).pipe(
         Effect.onInterrupt(() =>
           Effect.sync(() => {

@@ -187,7 +187,7 @@ const ended = (outcome: Outcome, reason: string): Settlement => ({ outcome, reas
 
 const settlementOf = (end: AttemptEnd): Settlement =>
   end._tag === "Succeeded"
-    ? { outcome: "success", reason: "", fields: end.fields, summary: end.summary }
+    ? { outcome: end.unproven === undefined ? "success" : "unproven", reason: end.unproven ?? "", fields: end.fields, summary: end.summary }
     : ended("failed", end._tag === "Failed" ? `${end.code}: ${end.reason}` : end.reason)
 
 const backoffAfter = (context: RunContext, retryable: boolean): number | undefined =>

@@ -51,6 +51,10 @@ it.each([
   ["warning", { problems: [{ code: "X", where: "", got: "", want: "", fix: "" }] }],
   ["warning", { outbox: { waiting: 0, parked: 1, acknowledged: 0 } }],
   ["warning", { skills: [{ ...skill, failures: 1 }] }],
+  [
+    "warning",
+    { skills: [{ ...skill, failures: 1, last: { run: "a@1", outcome: "unproven", at: "", durationMs: 1, reason: "out.md is empty" } }] }
+  ],
   ["warning", { skills: [{ ...skill, state: "held", reason: "needs session" }] }],
   ["warning", { skills: [{ ...skill, state: "quarantined" }] }],
   ["critical", { mode: "blocked" }],
