@@ -15,6 +15,7 @@ export const commands: ReadonlyArray<Listed> = [
   { name: "runs", summary: "the latest runs and what they came to", load: () => import("./runs.ts") },
   { name: "runs release", summary: "let a parked run be tried again", load: () => import("./runsRelease.ts") },
   { name: "runs cancel", summary: "give a parked run up", load: () => import("./runsCancel.ts") },
+  { name: "plan", summary: "the slots to come", load: () => import("./plan.ts") },
   { name: "why", summary: "what became of a slot, and why", load: () => import("./why.ts") },
   { name: "trigger", summary: "run a skill now", load: () => import("./trigger.ts") },
   { name: "pause", summary: "keep a skill's slots from becoming runs until it is resumed", load: () => import("./pause.ts") },
