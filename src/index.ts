@@ -93,6 +93,8 @@ export interface Runtime {
   readonly pause: (skill: string, wish?: { readonly by?: string; readonly why?: string }) => Promise<void>
   /** Ends a pause. Nothing of what it skipped is made good. */
   readonly resume: (skill: string, wish?: { readonly by?: string; readonly why?: string }) => Promise<void>
+  /** Ends a run that has no outcome yet, and settles it as cancelled; resolves once what it has started is gone. */
+  readonly cancel: (run: string, options?: { readonly by?: string }) => Promise<void>
   /** Opens a runtime that was started with `hold`. */
   readonly release: () => void
   /** Starts nothing new, lets running skills finish within the deadline, closes. `now` does not wait for them. */
@@ -143,6 +145,7 @@ export const createRuntime = async ({ skills = [], gateway, inspect, ...options 
     trigger: (name, { key } = {}) => run(runtime.trigger(name, key)),
     pause: (name, wish) => run(runtime.pause(name, { by: embedder, why: "", ...wish })),
     resume: (name, wish) => run(runtime.resume(name, { by: embedder, why: "", ...wish })),
+    cancel: (id, { by = embedder } = {}) => run(runtime.cancelRun(id, by)),
     release: () => runtime.actor.send({ type: "intake.release" }),
     stop: async ({ now = false } = {}) => {
       if (runtime.actor.getSnapshot().status === "active") runtime.actor.send({ type: now ? "runtime.stop" : "runtime.drain" })

@@ -115,6 +115,28 @@ describe("a runtime", () => {
     assert.deepStrictEqual(finished, ["slow", "aborted"])
   })
 
+  it("cancels a run that is under way, once it has ended what it does", async () => {
+    const ended: Array<string> = []
+    const endless = skill({
+      name: "endless",
+      run: ({ signal }) =>
+        new Promise((_, reject) => {
+          signal.addEventListener("abort", () => {
+            ended.push("aborted")
+            reject(new Error("aborted"))
+          })
+        })
+    })
+    const runtime = await started({ state: folder(), skills: [endless] })
+    const begun = event(runtime, ({ type }) => type === "attempt.started")
+    const id = await runtime.trigger("endless")
+    await begun
+    const settled = event(runtime, ({ type }) => type === "run.settled")
+    await runtime.cancel(id)
+    assert.deepInclude(await settled, { outcome: "cancelled", reason: "cancelled by the embedding program" })
+    assert.deepStrictEqual(ended, ["aborted"])
+  })
+
   it("pauses and resumes a skill, which can be triggered meanwhile", async () => {
     const runtime = await started({ state: folder(), skills: [beat] })
     await runtime.pause("beat", { why: "no power" })

@@ -48,5 +48,20 @@ export const overlapMutants: ReadonlyArray<Mutant> = [
     'cause === "due" ? decideOverlap',
     'cause !== "released" ? decideOverlap',
     overlap
+  ),
+  one("what waits cannot be cancelled", "src/machines/skill.ts", "one.run === run ? { ...one, cancelled: by } : one", "one", overlap),
+  one(
+    "what was cancelled waits for the mode",
+    "src/machines/skill.ts",
+    "    ...waiting.filter(({ cancelled }) => cancelled !== undefined),\n",
+    "    ...(gate.open ? waiting.filter(({ cancelled }) => cancelled !== undefined) : []),\n",
+    overlap
+  ),
+  one(
+    "what was cancelled before it began is tried",
+    "src/machines/run.ts",
+    "isCancelled: ({ context }) => context.cancelled !== undefined",
+    "isCancelled: ({ context }) => context.cancelled === null",
+    overlap
   )
 ]

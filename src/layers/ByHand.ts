@@ -6,7 +6,7 @@ import * as Semaphore from "effect/Semaphore"
 import type { Refused, StorageFailed } from "../domain/Errors.ts"
 import type { RunId } from "../domain/Run.ts"
 import type { Claims } from "./Claims.ts"
-import { cancelParked, parkedRun, releaseParked } from "./Parking.ts"
+import { cancelParkedRun, cancelRun, parkedRun, releaseParked, unsettledRun } from "./Parking.ts"
 import { type Pausable, pauseSkill, resumeSkill, type Wish } from "./Pausing.ts"
 import type { Process } from "./Process.ts"
 import type { Run } from "./Run.ts"
@@ -24,7 +24,7 @@ export interface ByHand {
   readonly release: (skill: string, by: string) => Effect.Effect<void, Refused | StorageFailed>
   /** Lets a parked run be tried again, also with steps that are not on record. */
   readonly releaseRun: (run: RunId, by: string) => Effect.Effect<void, Refused | StorageFailed>
-  /** Settles a parked run as cancelled. */
+  /** Ends a run, or keeps it from starting, and settles it as cancelled. */
   readonly cancelRun: (run: RunId, by: string) => Effect.Effect<void, Refused | StorageFailed>
 }
 
@@ -53,16 +53,16 @@ export const byHand = Effect.fnUntraced(function* ({ known, children, released }
    * asked may stop waiting, and what is on record must still reach the actor.
    */
   const ask = Effect.fnUntraced(function* <A, E>(skill: string, work: (child: Askable) => Effect.Effect<A, E, Hands>) {
-    if (!known.has(skill)) return yield* unknownSkill(skill, known.keys())
-    const child = children.get(skill)
-    if (child === undefined) return yield* asideSkill(skill, ledger.skills.get(skill)?.quarantined)
+    const child = yield* childOf(skill)
     const done = child.wishes.withPermit(Effect.provideContext(work(child), hands))
     return yield* Effect.flatMap(Effect.forkDetach(done), Fiber.join)
   })
-  const askOf = Effect.fnUntraced(function* <A, E>(run: RunId, work: (child: Askable) => Effect.Effect<A, E, Hands>) {
-    const { skill } = yield* Effect.provideContext(parkedRun(run), hands)
-    return yield* ask(skill, work)
+  const childOf = Effect.fnUntraced(function* (skill: string) {
+    if (!known.has(skill)) return yield* unknownSkill(skill, known.keys())
+    return children.get(skill) ?? (yield* asideSkill(skill, ledger.skills.get(skill)?.quarantined))
   })
+  const parked = (run: RunId) => Effect.provideContext(parkedRun(run), hands)
+  const unsettled = (run: RunId) => Effect.provideContext(unsettledRun(run), hands)
 
   return {
     trigger: Effect.fn("Supervisor.trigger")((skill, key) => ask(skill, (child) => claimByHand(child, key))),
@@ -77,7 +77,14 @@ export const byHand = Effect.fnUntraced(function* ({ known, children, released }
       },
       (effect) => Effect.uninterruptible(releasing.withPermit(effect))
     ),
-    releaseRun: Effect.fn("Supervisor.releaseRun")((run, by) => askOf(run, (child) => releaseParked(child, run, by))),
-    cancelRun: Effect.fn("Supervisor.cancelRun")((run, by) => askOf(run, (child) => cancelParked(child, run, by)))
+    releaseRun: Effect.fn("Supervisor.releaseRun")((run, by) =>
+      Effect.flatMap(parked(run), ({ skill }) => ask(skill, (child) => releaseParked(child, run, by)))
+    ),
+    cancelRun: Effect.fn("Supervisor.cancelRun")(function* (run, by) {
+      const { skill, phase } = yield* unsettled(run)
+      if (phase === "parked") return yield* ask(skill, (child) => cancelParkedRun(child, run, by))
+      const child = yield* childOf(skill) // No wish waits meanwhile: a grace may take an hour.
+      return yield* Effect.provideContext(cancelRun(child, run, by), hands)
+    })
   }
 })

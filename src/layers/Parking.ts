@@ -1,6 +1,9 @@
-/** Runs that wait for a person: who is refused and why, and how one goes on or ends. */
+/** Runs that a person lets go on or ends: who is refused and why. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import { nearest, Refused, shown, type StorageFailed } from "../domain/Errors.ts"
 import type { RunRecord } from "../domain/Ledger.ts"
 import type { RunId } from "../domain/Run.ts"
@@ -40,8 +43,26 @@ export const releaseParked = Effect.fnUntraced(function* (
   actor.send({ type: "run.claimed", run: resume(record, definition, yield* Clock.currentTimeMillis) })
 })
 
-/** Settles the run as cancelled; the session is told as of any other end. */
-export const cancelParked = Effect.fnUntraced(function* (
+/** The record of a run that has no outcome. Refused with RUN_UNKNOWN or RUN_SETTLED. */
+export const unsettledRun = Effect.fnUntraced(function* (run: RunId): Effect.fn.Return<RunRecord, Refused, StateStore> {
+  const { ledger } = yield* StateStore
+  const record = ledger.runs.get(run)
+  if (record !== undefined && record.phase !== "settled") return record
+  const near = nearest(
+    run,
+    ledger.unsettled().map((one) => one.run)
+  )
+  return yield* new Refused({
+    code: record === undefined ? "RUN_UNKNOWN" : "RUN_SETTLED",
+    where: "run",
+    got: record === undefined ? shown(run) : `${run} has ended: ${record.settled?.outcome}`,
+    want: "a run that has no outcome yet",
+    fix: near !== undefined ? `did you mean ${near}?` : "nothing is to be done; `holdfast runs` lists them"
+  })
+})
+
+/** Settles a parked run as cancelled; the session is told as of any other end. */
+export const cancelParkedRun = Effect.fnUntraced(function* (
   { definition }: Triggerable,
   run: RunId,
   by: string
@@ -49,3 +70,39 @@ export const cancelParked = Effect.fnUntraced(function* (
   yield* parkedRun(run)
   yield* Run.use((runs) => runs.cancelParked(definition, run, by))
 })
+
+/**
+ * Has any other run settled as cancelled. What an attempt under way has started gets its grace; the answer comes when that is gone.
+ * Refused with RUN_NOT_ENDED where it takes longer than that.
+ */
+export const cancelRun = Effect.fnUntraced(function* (
+  { actor, definition }: Triggerable,
+  run: RunId,
+  by: string
+): Effect.fn.Return<void, Refused, StateStore> {
+  const { events } = yield* StateStore
+  const end = events.pipe(
+    Stream.filter((event) => event.type === "run.settled" && event.run === run),
+    Stream.runHead
+  )
+  const ended = yield* Effect.scoped(
+    Effect.gen(function* () {
+      const waiting = yield* Effect.forkScoped(end, { startImmediately: true })
+      actor.send({ type: "run.cancel", run, by })
+      return yield* Effect.timeoutOption(Fiber.join(waiting), definition.graceMs + endedWithinMs)
+    })
+  )
+  if (Option.isNone(ended)) {
+    const want = `its end within ${(definition.graceMs + endedWithinMs) / 1_000} s`
+    return yield* new Refused({
+      code: "RUN_NOT_ENDED",
+      where: "run",
+      got: `${run} is being cancelled`,
+      want,
+      fix: "look again: holdfast runs"
+    })
+  }
+})
+
+/** How long the end of a run may take beyond its grace: KILL has five seconds, and the disk the rest. */
+const endedWithinMs = 10_000

@@ -17,6 +17,8 @@ export interface RunInput {
   readonly retryInMs: number | undefined
   /** Set when the run is to end without another attempt: it was interrupted, and that is where it stays. */
   readonly interrupted: string | undefined
+  /** Who cancelled it before it began. */
+  readonly cancelled?: string
 }
 
 /** What a run came to, on its way into the journal. */
@@ -60,6 +62,7 @@ export const runMachine = setup({
   },
   guards: {
     wasCancelled: stateIn({ executing: "cancelling" }),
+    isCancelled: ({ context }) => context.cancelled !== undefined,
     staysInterrupted: ({ context }) => context.interrupted !== undefined,
     waitsForRetry: ({ context }) => context.retryInMs !== undefined,
     succeeded: (_, end: AttemptEnd) => end._tag === "Succeeded",
@@ -82,6 +85,7 @@ export const runMachine = setup({
     }),
     keepMismatch: assign({ failure: (_, end: AttemptEnd) => (end._tag === "Mismatched" ? end.reason : "") }),
     keepInterruption: assign({ settlement: ({ context }) => ended("interrupted", context.interrupted ?? "") }),
+    keepEarlyCancellation: assign({ settlement: ({ context }) => cancelled(context.cancelled ?? "") }),
     keepCancellation: assign({ settlement: (_, by: string) => cancelled(by) })
   },
   delays: {
@@ -101,6 +105,7 @@ export const runMachine = setup({
   states: {
     claimed: {
       always: [
+        { guard: "isCancelled", target: "settling", actions: "keepEarlyCancellation" },
         { guard: "staysInterrupted", target: "settling", actions: "keepInterruption" },
         { guard: "waitsForRetry", target: "retryable" },
         { target: "executing" }

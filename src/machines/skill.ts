@@ -42,7 +42,7 @@ export type SkillEvent =
   | ({ readonly type: "gate.closed" } & Closed)
   /** A run asked for by hand, already claimed; or one that was parked, already released. */
   | { readonly type: "run.claimed"; readonly run: RunInput }
-  /** Changes nothing where that run is not under way. */
+  /** Ends a run that is under way, or keeps one that waits from starting; both are settled as cancelled. */
   | { readonly type: "run.cancel"; readonly run: string; readonly by: string }
   | DoneActorEvent<Settlement | undefined>
 
@@ -73,6 +73,7 @@ export const skillMachine = setup({
     gateOpen: ({ context }) => context.gate.open,
     mayStart: ({ context }) => startable(context).length > 0,
     isIdle: ({ context }) => context.started.length === 0,
+    isWaiting: ({ context }, run: string) => context.runs.some((one) => one.run === run) && !context.started.includes(run),
     isUnderWay: ({ context }, run: string) => context.started.includes(run)
   },
   actions: {
@@ -92,6 +93,10 @@ export const skillMachine = setup({
       enqueue.stopChild(ended) // It has ended, and is not forgotten by itself.
       enqueue.assign({ runs: context.runs.filter(({ run }) => run !== ended), started: context.started.filter((run) => run !== ended) })
     }),
+    cancelWaiting: assign({
+      runs: ({ context }, { run, by }: { readonly run: string; readonly by: string }) =>
+        context.runs.map((one) => (one.run === run ? { ...one, cancelled: by } : one))
+    }),
     cancelRun: sendTo(
       (_, { run }: { run: string; by: string }) => run,
       (_, { by }) => ({ type: "run.cancel", by })
@@ -107,7 +112,11 @@ export const skillMachine = setup({
   on: {
     "gate.opened": { actions: "openGate" },
     "gate.closed": { actions: { type: "closeGate", params: ({ event: { type: _, ...closed } }) => closed } },
-    "run.claimed": { actions: { type: "addRuns", params: ({ event }) => [event.run] } }
+    "run.claimed": { actions: { type: "addRuns", params: ({ event }) => [event.run] } },
+    "run.cancel": {
+      guard: { type: "isWaiting", params: ({ event }) => event.run },
+      actions: { type: "cancelWaiting", params: ({ event }) => event }
+    }
   },
   states: {
     slots: {
@@ -175,6 +184,16 @@ export const skillMachine = setup({
 /** The name of the oldest run that is claimed and not settled, if there is one. */
 export const runUnderWay = (context: SkillContext): string | undefined => context.runs[0]?.run
 
-const startable = ({ gate, runs, started, atOnce }: SkillContext): ReadonlyArray<RunInput> =>
-  gate.open || gate.claimed === "start" ? runs.filter(({ run }) => !started.includes(run)).slice(0, atOnce - started.length) : []
 export type { RunInput }
+
+/** What was cancelled begins at once, since it only has to be settled; of the others as many as may. */
+const startable = ({ gate, runs, started, atOnce }: SkillContext): ReadonlyArray<RunInput> => {
+  const waiting = runs.filter(({ run }) => !started.includes(run))
+  const working = runs.filter(({ run, cancelled }) => started.includes(run) && cancelled === undefined).length
+  return [
+    ...waiting.filter(({ cancelled }) => cancelled !== undefined),
+    ...(gate.open || gate.claimed === "start"
+      ? waiting.filter(({ cancelled }) => cancelled === undefined).slice(0, Math.max(0, atOnce - working))
+      : [])
+  ]
+}

@@ -36,6 +36,20 @@ it(
   }
 )
 
+it("runs cancel ends a run that is under way, once what it started is gone", { timeout: 60_000 }, async () => {
+  const world = makeWorld()
+  world.skill("endless", { run: ["sleep", "600"] })
+  const runtime = world.start("up", "--state", world.state, "--skills", world.skills)
+  await runtime.says(/standalone/)
+  const waiting = world.start("trigger", "endless", "--wait", "--state", world.state)
+  const [id] = await waiting.says(/^endless@\S+/)
+  const cancel = (run: string) => world.run("runs", "cancel", run, "--state", world.state)
+  expect(await cancel(id)).toMatchObject({ code: 0, stdout: `${id} is cancelled\n` })
+  expect(await waiting.ended).toMatchObject({ code: 1, stdout: expect.stringContaining("cancelled after") })
+  expect(await cancel(id)).toMatchObject({ code: 1, stderr: expect.stringContaining("has ended: cancelled") })
+  expect(await cancel("endless@20200101T000000Z")).toMatchObject({ code: 1, stderr: expect.stringContaining("RUN_UNKNOWN at run") })
+})
+
 it("a wait does not outlive the runtime it waits for", { timeout: 60_000 }, async () => {
   const world = makeWorld()
   world.skill("endless", { run: ["sleep", "600"] })

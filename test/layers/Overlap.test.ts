@@ -1,6 +1,6 @@
 /** What a slot does that falls due while a run of its skill is under way, policy by policy. */
 import * as fc from "fast-check"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
@@ -113,6 +113,51 @@ describe("a slot that is due while a run is under way", () => {
         const { children, context } = world.supervisor.actor("job")!.getSnapshot()
         const runs = Object.keys(children).filter((id) => id.startsWith("job@"))
         assert.deepStrictEqual([runs.length, context.runs.length, context.started.length], [2, 2, 2])
+      })
+    ))
+})
+
+describe("a run that somebody cancels", () => {
+  it("is settled as cancelled, whether it is under way, waits, or is to be tried again, and the others go on", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const { events, pass, runtime, supervisor } = yield* makeWorld({
+          skills: [job("bufferAll", (ctx) => (ctx.slot.getUTCSeconds() === 40 ? Effect.fail("no luck") : Effect.sleep(25_000)))]
+        })
+        const name = (second: number) => `job@20261122T0600${second}Z`
+        yield* pass(32_000)
+        yield* supervisor.cancelRun(name(20), "ops")
+        yield* supervisor.cancelRun(name(10), "ops")
+        yield* pass(1_000)
+        assert.deepStrictEqual(story({ events }), [
+          "00:10 00:10 starts",
+          "00:32 00:20 cancelled: cancelled by ops",
+          "00:32 00:10 cancelled: cancelled by ops",
+          "00:32 00:30 starts"
+        ])
+        yield* pass(24_500)
+        assert.deepStrictEqual(story({ events }).slice(4), ["00:57 00:30 success", "00:57 00:40 starts"])
+        yield* supervisor.cancelRun(name(40), "ops")
+        assert.deepStrictEqual(story({ events }).slice(6, 7), ["00:57 00:40 cancelled: cancelled by ops"])
+        const again = yield* Effect.flip(supervisor.cancelRun(name(40), "ops"))
+        assert.deepInclude({ ...again }, { code: "RUN_SETTLED", got: `${name(40)} has ended: cancelled` })
+        assert.deepStrictEqual(checkRuns(events()), [])
+        runtime.actor.send({ type: "runtime.stop" })
+      })
+    ))
+
+  it("is settled although the mode lets nothing start", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const { events, pass, runtime, supervisor } = yield* makeWorld({ skills: [job("bufferAll", () => Effect.sleep(25_000))] })
+        yield* pass(22_000)
+        const draining = yield* Effect.forkChild(runtime.drain)
+        yield* pass(1)
+        yield* supervisor.cancelRun("job@20261122T060020Z", "ops")
+        assert.deepStrictEqual(story({ events }), ["00:10 00:10 starts", "00:22 00:20 cancelled: cancelled by ops"])
+        yield* supervisor.cancelRun("job@20261122T060010Z", "ops")
+        yield* pass(1)
+        yield* Fiber.join(draining)
       })
     ))
 })

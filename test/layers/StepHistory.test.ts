@@ -230,10 +230,7 @@ describe("a parked run", () => {
         assert.deepInclude({ ...mistyped }, { code: "RUN_UNKNOWN", fix: `did you mean ${run}?` })
         yield* second.runtime.cancelRun(run, "operator")
         const again = yield* Effect.flip(second.runtime.cancelRun(run, "operator"))
-        assert.deepInclude(
-          { ...again },
-          { code: "RUN_NOT_PARKED", got: `${run} is settled`, fix: "no run is parked: there is nothing to do" }
-        )
+        assert.deepInclude({ ...again }, { code: "RUN_SETTLED", got: `${run} has ended: cancelled` })
       })
     ))
 })
