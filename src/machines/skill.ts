@@ -1,4 +1,4 @@
-/** One skill: which of its slots become runs, and the run under way. */
+/** One skill: which of its slots become runs, and the runs under way. */
 import { assign, type DoneActorEvent, enqueueActions, sendTo, setup } from "xstate"
 import { port } from "./port.ts"
 import { type RunInput, runMachine, type Settlement } from "./run.ts"
