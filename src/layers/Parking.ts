@@ -2,7 +2,6 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { nearest, Refused, shown, type StorageFailed } from "../domain/Errors.ts"
 import type { RunRecord } from "../domain/Ledger.ts"
@@ -73,35 +72,35 @@ export const cancelParkedRun = Effect.fnUntraced(function* (
 
 /**
  * Has any other run settled as cancelled. What an attempt under way has started gets its grace; the answer comes when that is gone.
- * Refused with RUN_NOT_ENDED where it takes longer than that.
+ * Refused with RUN_SETTLED where its own end was quicker, and with RUN_NOT_ENDED where it takes longer than the grace.
  */
 export const cancelRun = Effect.fnUntraced(function* (
   { actor, definition }: Triggerable,
   run: RunId,
   by: string
 ): Effect.fn.Return<void, Refused, StateStore> {
-  const { events } = yield* StateStore
+  const { events, ledger } = yield* StateStore
   const end = events.pipe(
     Stream.filter((event) => event.type === "run.settled" && event.run === run),
     Stream.runHead
   )
-  const ended = yield* Effect.scoped(
+  yield* Effect.scoped(
     Effect.gen(function* () {
       const waiting = yield* Effect.forkScoped(end, { startImmediately: true })
       actor.send({ type: "run.cancel", run, by })
-      return yield* Effect.timeoutOption(Fiber.join(waiting), definition.graceMs + endedWithinMs)
+      yield* Effect.timeoutOption(Fiber.join(waiting), definition.graceMs + endedWithinMs)
     })
   )
-  if (Option.isNone(ended)) {
-    const want = `its end within ${(definition.graceMs + endedWithinMs) / 1_000} s`
-    return yield* new Refused({
-      code: "RUN_NOT_ENDED",
-      where: "run",
-      got: `${run} is being cancelled`,
-      want,
-      fix: "look again: holdfast runs"
-    })
-  }
+  if (ledger.runs.get(run)?.settled?.outcome === "cancelled") return
+  yield* unsettledRun(run)
+  const want = `its end within ${(definition.graceMs + endedWithinMs) / 1_000} s`
+  return yield* new Refused({
+    code: "RUN_NOT_ENDED",
+    where: "run",
+    got: `${run} is being cancelled`,
+    want,
+    fix: "look again: holdfast runs"
+  })
 })
 
 /** How long the end of a run may take beyond its grace: KILL has five seconds, and the disk the rest. */

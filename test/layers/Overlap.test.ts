@@ -146,6 +146,23 @@ describe("a run that somebody cancels", () => {
       })
     ))
 
+  it("is said to have ended where its own end was quicker", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const sync = { ms: 0 }
+        const world = yield* makeWorld({ skills: [job("skip", () => Effect.sleep(5_000))], disk: slowly(diskMemory(), sync) })
+        yield* world.pass(14_000)
+        sync.ms = 2_000 // Its success is on the way to the disk, and no longer to be had back.
+        yield* world.pass(2_000)
+        const run = "job@20261122T060010Z"
+        const asked = yield* Effect.forkChild(Effect.flip(world.supervisor.cancelRun(run, "ops")))
+        yield* world.pass(3_000)
+        sync.ms = 0
+        yield* world.pass(2_000)
+        assert.deepInclude({ ...(yield* Fiber.join(asked)) }, { code: "RUN_SETTLED", got: `${run} has ended: success` })
+      })
+    ))
+
   it("is settled although the mode lets nothing start", () =>
     inVirtualTime(
       Effect.gen(function* () {
