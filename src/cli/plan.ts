@@ -6,6 +6,7 @@ import { shown } from "../domain/Errors.ts"
 import type { SkillRecord } from "../domain/Ledger.ts"
 import { iso, runId } from "../domain/Run.ts"
 import { next, slotsBetween } from "../domain/Schedule.ts"
+import { pausedReason } from "../domain/Wish.ts"
 import { Disk } from "../layers/Disk.ts"
 import { readState } from "../layers/StateStore.ts"
 import { defineCommand, exit, shared } from "./command.ts"
@@ -107,7 +108,7 @@ const noteOf = ({ quarantined, paused }: SkillRecord): string | undefined =>
   quarantined !== undefined
     ? `put aside: ${shown(quarantined)}`
     : paused !== undefined
-      ? `to be skipped: paused by ${shown(paused.by)}${paused.why === "" ? "" : `: ${shown(paused.why)}`}`
+      ? `to be skipped: ${pausedReason(paused)}`
       : undefined
 
 const wrong = (code: string, flag: string, got: string, want: string) =>

@@ -6,6 +6,7 @@ import type { JournalEvent } from "../domain/JournalEvent.ts"
 import { verdicts } from "../domain/Outcome.ts"
 import { iso } from "../domain/Run.ts"
 import { type NoStory, type SlotStory, slotStory } from "../domain/SlotStory.ts"
+import { pausedReason } from "../domain/Wish.ts"
 import { Disk } from "../layers/Disk.ts"
 import { eachEvent } from "../layers/Events.ts"
 import { readState } from "../layers/StateStore.ts"
@@ -48,12 +49,14 @@ export const command = defineCommand({
       const story = slotStory(events, { skill, atMs, nowMs, record: ledger.skills.get(skill) })
       if ("_tag" in story) return yield* Effect.fail(noStory(story, skill, ledger.skills.keys()))
       const ofRun: Array<JournalEvent> = []
-      yield* readable(
-        directory,
-        eachEvent(directory, (event) => {
-          if (story.run !== undefined && "run" in event && event.run === story.run) ofRun.push(event)
-        })
-      )
+      if (story.run !== undefined) {
+        yield* readable(
+          directory,
+          eachEvent(directory, (event) => {
+            if ("run" in event && event.run === story.run) ofRun.push(event)
+          })
+        )
+      }
       if (out.json) {
         const { slotMs, nextMs, adoptedFromMs, startedAtMs, settled, claimed, ...rest } = story
         const at = (ms: number | undefined) => (ms === undefined ? null : iso(ms))
@@ -101,7 +104,7 @@ const waits = (waiting: NonNullable<SlotStory["waiting"]>, slotMs: number): stri
     case "Due":
       return `is due at ${clock(slotMs)}`
     case "Paused":
-      return `waits: paused by ${shown(waiting.by)}${waiting.why === "" ? "" : `: ${shown(waiting.why)}`}; it will be skipped`
+      return `waits: ${pausedReason(waiting)}; it will be skipped`
     case "Quarantined":
       return `waits: the skill is put aside: ${shown(waiting.why)}`
     case "Down":

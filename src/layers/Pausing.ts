@@ -7,19 +7,13 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Actor } from "xstate"
-import { Refused, shown, type StorageFailed } from "../domain/Errors.ts"
+import { Refused, type StorageFailed } from "../domain/Errors.ts"
 import { slotsBetween } from "../domain/Schedule.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
+import { pausedReason, type Wish } from "../domain/Wish.ts"
 import type { skillMachine } from "../machines/skill.ts"
 import { type NewEvent, StateStore } from "./StateStore.ts"
 import { asideSkill } from "./Trigger.ts"
-
-/** Who pauses or resumes a skill, and why, in words for people. */
-export interface Wish {
-  readonly by: string
-  /** At most 500 characters. */
-  readonly why: string
-}
 
 /** A skill that can be paused. */
 export interface Pausable {
@@ -28,9 +22,6 @@ export interface Pausable {
   /** Closes the gate for slots, with this reason, or leaves it to the mode. */
   readonly setPaused: (reason: string | undefined) => void
 }
-
-/** Why slots do not become runs in a pause. */
-export const pausedReason = ({ by, why }: Wish): string => `paused by ${shown(by)}${why === "" ? "" : `: ${shown(why)}`}`
 
 /** Pauses it; one that is paused gets the new words. Refused with PAUSE_WHY, or SKILL_ASIDE where its actor has just crashed. */
 export const pauseSkill = Effect.fnUntraced(function* (
