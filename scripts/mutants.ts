@@ -15,6 +15,7 @@ import { journalMutants } from "./mutants/journal.ts"
 import { ledgerMutants } from "./mutants/ledger.ts"
 import { lockMutants } from "./mutants/lock.ts"
 import type { Mutant } from "./mutants/mutant.ts"
+import { timingMutants } from "./mutants/timing.ts"
 import { overlapMutants } from "./mutants/overlap.ts"
 import { pauseMutants } from "./mutants/pause.ts"
 import { realMutants } from "./mutants/real.ts"
@@ -42,6 +43,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...realMutants,
   ...troubleMutants,
   ...overlapMutants,
+  ...timingMutants,
   ...pauseMutants,
   ...whyMutants,
   ...timeMutants,
@@ -226,9 +228,20 @@ const mutants: ReadonlyArray<Mutant> = [
 
 const root = resolve(import.meta.dirname, "..")
 const vitest = join(dirname(createRequire(import.meta.url).resolve("vitest/package.json")), "vitest.mjs")
-const asked = process.argv.slice(2)
+const placesOnly = process.argv.includes("--places") // Says which mutants no longer fit the code, without running any.
+const asked = process.argv.slice(2).filter((word) => word !== "--places")
 const chosen = mutants.filter(({ name }) => asked.length === 0 || asked.some((words) => name.includes(words)))
 let [survivors, skipped] = [0, 0]
+
+if (placesOnly) {
+  const astray = chosen.flatMap(({ name, edits }) =>
+    edits
+      .filter(({ file, find }) => !readFileSync(join(root, file), "utf8").includes(find))
+      .map(({ file }) => `MISPLACED in ${file}: ${name}`)
+  )
+  console.log([...astray, `${chosen.length} mutants, ${astray.length} misplaced edits`].join("\n"))
+  process.exit(astray.length === 0 ? 0 : 1)
+}
 
 for (const { name, edits, tests, kills } of chosen) {
   const copy = mkdtempSync(join(tmpdir(), "holdfast-mutant-"))

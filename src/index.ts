@@ -71,6 +71,8 @@ export interface RuntimeOptions {
   readonly hold?: boolean
   /** How long running skills may take to finish in `stop()`, in milliseconds (30,000). */
   readonly drainDeadlineMs?: number
+  /** How much late work begins a minute after an outage, and how much at once, by the cost of the skills. Default: 300 and 50. */
+  readonly ramp?: { readonly perMinute: number; readonly burst: number }
   /** Sees every actor: runtime, layers, skills, runs. Anything that takes XState inspection events. */
   readonly inspect?: Inspector
   /** Hears every event once it is durable, from the very first; `subscribe` hears those after it was called. */

@@ -4,7 +4,13 @@ import { type Mutant, one } from "./mutant.ts"
 const overlap = "test/layers/Overlap.test.ts"
 
 export const overlapMutants: ReadonlyArray<Mutant> = [
-  one("more runs are under way than may be", "src/machines/skill.ts", ".slice(0, atOnce - started.length)", ".slice(0, atOnce)", overlap),
+  one(
+    "more runs are under way than may be",
+    "src/machines/skill.ts",
+    ".slice(0, Math.max(0, atOnce - working))",
+    ".slice(0, atOnce)",
+    overlap
+  ),
   one(
     "a run that has ended stays in its skill's actor",
     "src/machines/skill.ts",
@@ -29,7 +35,7 @@ export const overlapMutants: ReadonlyArray<Mutant> = [
   one(
     "a run gives way that nobody replaces",
     "src/layers/Skill.ts",
-    "if (claimed[0] !== undefined) yield* giveWay(overlap, claimed[0].run, sendBack)",
+    "if (claimed[0] !== undefined && decision.onTime) yield* giveWay(overlap, claimed[0].run, sendBack)",
     'yield* giveWay(overlap, claimed[0]?.run ?? "nobody", sendBack)',
     overlap
   ),

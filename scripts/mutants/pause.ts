@@ -26,7 +26,7 @@ export const pauseMutants: ReadonlyArray<Mutant> = [
     "wish && (pausedReason(wish), undefined)",
     pausing
   ),
-  one("runs by hand wait in a pause", "src/machines/skill.ts", '(gate.open || gate.claimed === "start")', "gate.open", pausing),
+  one("runs by hand wait in a pause", "src/machines/skill.ts", '(gate.open || gate.claimed === "start"', "(gate.open", pausing),
   one("later words stand on the slots before them", "src/layers/Pausing.ts", "before ?? { by, why }", "{ by, why }", pausing),
   one(
     "two releases at once are both done",

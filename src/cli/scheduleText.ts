@@ -2,6 +2,7 @@
 import { showDuration } from "../domain/durations.ts"
 import { iso } from "../domain/Run.ts"
 import type { Schedule } from "../domain/Schedule.ts"
+import { clockTime } from "../domain/Timing.ts"
 
 /** `cron 0 6 * * * (Asia/Tokyo)`, `every 20 seconds`, `once at ...`. */
 export const scheduleText = (schedule: Schedule | undefined): string => {
@@ -14,5 +15,10 @@ export const scheduleText = (schedule: Schedule | undefined): string => {
       return `every ${showDuration(schedule.everyMs)}`
     case "At":
       return `once at ${iso(schedule.atMs)}`
+    case "Paced":
+      return (
+        `${schedule.times} times a day from ${clockTime(schedule.fromMinute)} to ${clockTime(schedule.toMinute)} (${schedule.zone})` +
+        (schedule.apartMs === 0 ? "" : `, ${showDuration(schedule.apartMs)} apart`)
+      )
   }
 }

@@ -10,6 +10,7 @@ import { iso } from "../domain/Run.ts"
 import { next, type Schedule } from "../domain/Schedule.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
 import { type LoadedSkills, Skills } from "../layers/Skills.ts"
+import { clockTime, type Timing } from "../domain/Timing.ts"
 import { defineCommand, exit, shared } from "./command.ts"
 import { loadConfig } from "./config.ts"
 import type { Out } from "./output.ts"
@@ -98,6 +99,17 @@ const evidenceText = ({ files, fields, atLeastMs, atMostMs }: Evidence): string 
     ...(atMostMs === Infinity ? [] : [`at most ${showDuration(atMostMs)}`])
   ].join("; ")
 
+const timingText = ({ zone, delayMs, catchUpWindowMs, startWithinMs, lateHours, daysOff }: Timing): string =>
+  [
+    ...(delayMs === 0 ? [] : [`begins ${showDuration(delayMs)} after its slot`]),
+    ...(startWithinMs === Infinity ? [] : [`begins within ${showDuration(startWithinMs)} or not`]),
+    ...(catchUpWindowMs === Infinity ? [] : [`makes good what is up to ${showDuration(catchUpWindowMs)} old`]),
+    ...(lateHours === undefined ? [] : [`late work from ${clockTime(lateHours.fromMinute)} to ${clockTime(lateHours.toMinute)} (${zone})`]),
+    ...(daysOff.length === 0
+      ? []
+      : [`off on ${daysOff.map(({ from, through }) => (from === through ? from : `${from}..${through}`)).join(", ")} (${zone})`])
+  ].join("; ")
+
 const settings = (skill: SkillDefinition): ReadonlyArray<readonly [string, string]> => [
   ["work", workText(skill)],
   ["limits", `timeout ${showDuration(skill.timeoutMs)}, grace ${showDuration(skill.graceMs)}`],
@@ -107,6 +119,7 @@ const settings = (skill: SkillDefinition): ReadonlyArray<readonly [string, strin
       `at most ${showDuration(skill.retry.capMs)}`
   ],
   ["policies", `catchUp ${skill.catchUp}, overlap ${skill.overlap}, onInterruption ${skill.onInterruption}`],
+  ...(skill.timing === undefined ? [] : [["timing", timingText(skill.timing)] as const]),
   ["needs", skill.needs.join(", ") || "nothing but this machine"],
   ["report", `${skill.report.when}${skill.report.session === undefined ? "" : ` to ${shown(skill.report.session)}`}`],
   ...(skill.evidence === undefined ? [] : [["evidence", evidenceText(skill.evidence)] as const]),

@@ -93,6 +93,7 @@ const plan = Effect.fnUntraced(function* ({
       report: config.report,
       env: config.env,
       drainDeadlineMs: config.drainDeadlineMs,
+      ramp: config.ramp,
       ...common
     }
   }

@@ -15,6 +15,8 @@ export type AttemptEnd =
       readonly unproven?: string
     }
   | { readonly _tag: "Mismatched"; readonly reason: string }
+  /** It was not made: its run waited for longer than its skill permits. */
+  | { readonly _tag: "TooLate"; readonly reason: string }
   | { readonly _tag: "Failed"; readonly code: AttemptFailure; readonly reason: string; readonly retryable: boolean }
 
 /** Why an attempt failed, for programs. */

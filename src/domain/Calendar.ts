@@ -19,21 +19,27 @@ const dayMs = 24 * hourMs
 /** Every date that exists comes again within 40 years: the 29th of February on a given weekday takes longest. */
 const daysSearched = 41 * 366
 
+/** Which days, and at which times of them, in milliseconds after midnight, ascending. */
+export type DaysAndTimes = Pick<Cron, "days" | "months" | "weekdays" | "eitherDay" | "elapsed"> & { readonly times: ReadonlyArray<number> }
+
+/** These times of every day. */
+export const everyDay = (times: ReadonlyArray<number>): DaysAndTimes => ({ ...allDays, times })
+
 /**
  * A cron schedule on the calendar of its zone. Days are named by the instant at which a clock on UTC would show their
  * midnight. A day on which the clocks stand still is its times of day and an offset; only the days around a change of
  * clocks are worked out slot by slot. The slots of two neighbouring days may interleave there.
  */
 export class Calendar {
-  readonly #cron: Cron
+  readonly #cron: Omit<DaysAndTimes, "times">
   readonly #zone: string
   readonly #times: ReadonlyArray<number>
   readonly #recent = new Map<number, Day>()
 
-  constructor(cron: Cron, zone: string) {
+  constructor(cron: Cron | DaysAndTimes, zone: string) {
     this.#cron = cron
     this.#zone = zone
-    this.#times = cron.hours.flatMap((h) => cron.minutes.flatMap((m) => cron.seconds.map((s) => ((h * 60 + m) * 60 + s) * 1000)))
+    this.#times = "times" in cron ? cron.times : timesOf(cron)
   }
 
   next(afterMs: number): number | undefined {
@@ -120,6 +126,12 @@ export class Calendar {
     return this.#matches(day) && this.#times.includes(wallMs - day)
   }
 }
+
+const numbers = (from: number, to: number): ReadonlySet<number> => new Set(Array.from({ length: to - from + 1 }, (_, i) => from + i))
+const allDays = { days: numbers(1, 31), months: numbers(1, 12), weekdays: numbers(0, 6), eitherDay: false, elapsed: false }
+
+const timesOf = ({ hours, minutes, seconds }: Cron): ReadonlyArray<number> =>
+  hours.flatMap((h) => minutes.flatMap((m) => seconds.map((s) => ((h * 60 + m) * 60 + s) * 1000)))
 
 /** The slots of one calendar day: each of `times` plus `shift`, ascending. */
 interface Day {

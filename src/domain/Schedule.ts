@@ -1,7 +1,7 @@
 /** When a skill is due: pure arithmetic from a schedule to its slots. Instants are milliseconds since the Unix epoch. */
 import * as Result from "effect/Result"
-import { Calendar, noSlots, type Slots } from "./Calendar.ts"
-import { readCron } from "./Cron.ts"
+import { Calendar, type DaysAndTimes, everyDay, noSlots, type Slots } from "./Calendar.ts"
+import { type Cron, readCron } from "./Cron.ts"
 import { ScheduleInvalid, shown } from "./Errors.ts"
 import { readZone } from "./Zone.ts"
 
@@ -13,6 +13,21 @@ export type Schedule =
   | { readonly _tag: "Every"; readonly everyMs: number; readonly anchorMs: number }
   /** Once. */
   | { readonly _tag: "At"; readonly atMs: number }
+  | Paced
+
+/**
+ * So many times a day, spread over some hours of it, at least `apartMs` apart. A slot is a time of the day; what could not
+ * begin at its own begins later that day, with the same distance from the one before it, or not at all.
+ */
+export interface Paced {
+  readonly _tag: "Paced"
+  /** 1 to 1,440; the first at `fromMinute` after midnight, the last at `toMinute`. */
+  readonly times: number
+  readonly fromMinute: number
+  readonly toMinute: number
+  readonly apartMs: number
+  readonly zone: string
+}
 
 /** The first slot strictly after `afterMs`; nothing when there is no further one. */
 export const next = (schedule: Schedule, afterMs: number): number | undefined => {
@@ -22,6 +37,7 @@ export const next = (schedule: Schedule, afterMs: number): number | undefined =>
     case "Every":
       return onGrid(schedule, gridIndex(schedule, afterMs) + 1)
     case "Cron":
+    case "Paced":
       return calendarOf(schedule)?.next(afterMs)
   }
 }
@@ -40,6 +56,7 @@ export const slotsBetween = (schedule: Schedule, afterMs: number, throughMs: num
       return slotsOnGrid(last - gridIndex(schedule, afterMs), (back) => onGrid(schedule, last - back))
     }
     case "Cron":
+    case "Paced":
       return calendarOf(schedule)?.between(afterMs, throughMs) ?? noSlots
   }
 }
@@ -89,19 +106,35 @@ const slotsOnGrid = (count: number, fromEnd: (back: number) => number): Slots =>
         }
       }
 
+/** The day of the schedule's zone at this instant: its first instant, and that of the last slot in it. */
+export const dayOf = ({ zone, toMinute }: Paced, atMs: number): { readonly beginsMs: number; readonly endsMs: number } => {
+  const daily = (minute: number): Schedule => ({ _tag: "Cron", expression: `${minute % 60} ${Math.floor(minute / 60)} * * *`, zone })
+  const beginsMs = slotsBetween(daily(0), atMs - 2 * dayMs, atMs).lastMs ?? atMs
+  return { beginsMs, endsMs: next(daily(toMinute), beginsMs - 1) ?? atMs }
+}
+const dayMs = 86_400_000
+
 /**
  * Calendars are kept: making one costs more than asking it. A schedule that cannot be read names no slot; loading it says
  * why.
  */
-const calendarOf = ({ expression, zone }: Extract<Schedule, { readonly _tag: "Cron" }>): Calendar | undefined => {
-  const key = `${zone} ${expression}`
+const calendarOf = (schedule: Extract<Schedule, { readonly _tag: "Cron" | "Paced" }>): Calendar | undefined => {
+  const key = schedule._tag === "Cron" ? `${schedule.zone} ${schedule.expression}` : JSON.stringify(schedule)
   const kept = calendars.get(key)
   if (kept !== undefined) return kept
-  const cron = Result.flatMap(readCron(expression, "journal"), (read) => Result.map(readZone(zone, "journal"), () => read))
-  if (Result.isFailure(cron)) return undefined
-  const made = new Calendar(cron.success, zone)
+  if (Result.isFailure(readZone(schedule.zone, "journal"))) return undefined
+  const times: Result.Result<Cron | DaysAndTimes, ScheduleInvalid> =
+    schedule._tag === "Cron" ? readCron(schedule.expression, "journal") : Result.succeed(everyDay(timesOf(schedule)))
+  if (Result.isFailure(times)) return undefined
+  const made = new Calendar(times.success, schedule.zone)
   if (calendars.size >= 2_000) calendars.clear()
   calendars.set(key, made)
   return made
 }
 const calendars = new Map<string, Calendar>()
+
+const timesOf = ({ times, fromMinute, toMinute }: Paced): ReadonlyArray<number> =>
+  Array.from(
+    { length: times },
+    (_, i) => (fromMinute + (times === 1 ? 0 : Math.round((i * (toMinute - fromMinute)) / (times - 1)))) * 60_000
+  )

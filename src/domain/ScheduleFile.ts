@@ -1,46 +1,87 @@
 /** What stands under `schedule`, in a SKILL.md or in the config, and how it becomes a schedule. */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { parseDuration } from "./durations.ts"
+import { parseDuration, showDuration } from "./durations.ts"
 import { ScheduleInvalid, shown } from "./Errors.ts"
-import type { Path } from "./fields.ts"
+import { durationField, type Path } from "./fields.ts"
 import { parseCron, type Schedule } from "./Schedule.ts"
+import { hoursOf, timeField } from "./TimingFile.ts"
+import { readZone } from "./Zone.ts"
 
-/** When a skill is due: exactly one of `cron`, `every`, `at`. What they say is read by `readSchedule`. */
+const dayMs = 86_400_000
+
+/** When a skill is due: exactly one of `cron`, `every`, `at`, `times`. What they say is read by `readSchedule`. */
 export const ScheduleSettings = Schema.Struct({
   cron: Schema.optionalKey(Schema.String.annotate({ description: "five cron fields, or six with seconds first" })),
-  timezone: Schema.optionalKey(Schema.String.annotate({ description: "of cron: an IANA zone; else the config's, else the machine's" })),
+  timezone: Schema.optionalKey(
+    Schema.String.annotate({ description: "of cron and times: an IANA zone; else the config's, else the machine's" })
+  ),
   every: Schema.optionalKey(Schema.String.annotate({ description: "1 second to 366 days" })),
   anchor: Schema.optionalKey(Schema.String.annotate({ description: "of every: an instant the grid passes through; else the Unix epoch" })),
-  at: Schema.optionalKey(Schema.String.annotate({ description: "one instant, ISO 8601 with Z or an offset" }))
+  at: Schema.optionalKey(Schema.String.annotate({ description: "one instant, ISO 8601 with Z or an offset" })),
+  times: Schema.optionalKey(
+    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_440 })).annotate({
+      description: "so many times a day, spread over `between`"
+    })
+  ),
+  between: Schema.optionalKey(
+    Schema.Tuple([timeField("the first slot of a day"), timeField("the last slot of a day")]).annotate({ description: "of times" })
+  ),
+  apart: Schema.optionalKey(durationField(0, dayMs, "of times: how long after one run began the next one may"))
 })
 
 /** Where a setting stands, for messages: `/skills/a/SKILL.md:5`. */
 export type Where = (path: Path) => string
 
-/** Reads `schedule`. Errors: SCHEDULE_KIND, INTERVAL_SYNTAX, INTERVAL_RANGE, DATE_INVALID, and those of `parseCron`. */
+/** Reads `schedule`. Errors: SCHEDULE_KIND, SCHEDULE_ROOM, FIELD_MISSING, INTERVAL_SYNTAX, INTERVAL_RANGE, DATE_INVALID, and those of `parseCron`. */
 export const readSchedule = (
-  { cron, timezone, every, anchor, at }: typeof ScheduleSettings.Type,
+  { cron, timezone, every, anchor, at, times, between, apart }: typeof ScheduleSettings.Type,
   zone: () => string,
   where: Where
 ): Result.Result<Schedule, ScheduleInvalid> => {
   const refuse = (code: string, key: string, got: string, want: string, fix: string) =>
     Result.fail(new ScheduleInvalid({ code, where: where(["schedule", key]), got: shown(got), want, fix }))
-  const kinds = Object.entries({ cron, every, at }).flatMap(([key, value]) => (value === undefined ? [] : [key]))
+  const kinds = Object.entries({ cron, every, at, times }).flatMap(([key, value]) => (value === undefined ? [] : [key]))
   if (kinds.length !== 1) {
     return refuse(
       "SCHEDULE_KIND",
       kinds[1] ?? "",
       kinds.length === 0 ? "none of them" : kinds.join(" and "),
-      "one of cron, every, at",
+      "one of cron, every, at, times",
       "keep one of them"
     )
   }
-  if (timezone !== undefined && cron === undefined)
-    return refuse("SCHEDULE_KIND", "timezone", "timezone without cron", "timezone with cron only", "remove timezone")
+  if (timezone !== undefined && cron === undefined && times === undefined)
+    return refuse("SCHEDULE_KIND", "timezone", "timezone without cron", "timezone with cron or times only", "remove timezone")
+  if (times === undefined && (between ?? apart) !== undefined) {
+    const key = between === undefined ? "apart" : "between"
+    return refuse("SCHEDULE_KIND", key, `${key} without times`, `${key} with times only`, `remove ${key}`)
+  }
   if (anchor !== undefined && every === undefined)
     return refuse("SCHEDULE_KIND", "anchor", "anchor without every", "anchor with every only", "remove anchor")
   if (cron !== undefined) return parseCron(cron, timezone ?? zone(), where(["schedule", "cron"]))
+  if (times !== undefined) {
+    if (between === undefined) {
+      const fix = 'add between, such as ["09:00", "21:00"]'
+      return refuse("FIELD_MISSING", "between", "nothing", "the first and the last time of a day", fix)
+    }
+    const { fromMinute, toMinute } = hoursOf(...between)
+    const apartMs = apart === undefined ? 0 : parseDuration(apart)!
+    const roomMs = (toMinute - fromMinute) * 60_000
+    if ((times - 1) * Math.max(apartMs, 60_000) > roomMs) {
+      const want = `room for ${times} that are ${showDuration(Math.max(apartMs, 60_000))} apart`
+      return refuse(
+        "SCHEDULE_ROOM",
+        "between",
+        between.join(" to "),
+        want,
+        "lower times or apart, or widen between; it cannot go over midnight"
+      )
+    }
+    return Result.map(readZone(timezone ?? zone(), where(["schedule", "timezone"])), (known) => {
+      return { _tag: "Paced", times, fromMinute, toMinute, apartMs, zone: known }
+    })
+  }
 
   const instant = anchor ?? at
   const atMs = instant === undefined ? 0 : readInstant(instant)
@@ -62,7 +103,6 @@ export const readSchedule = (
     : refuse("INTERVAL_RANGE", "every", every, "1 second to 366 days", "correct the interval")
 }
 
-const dayMs = 86_400_000
 /** An instant of 1970 to 9999, for a date that exists; nothing else. */
 const readInstant = (text: string): number | undefined => {
   const found = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?(?:[Zz]|([+-])(\d\d):?(\d\d))$/.exec(text.trim())

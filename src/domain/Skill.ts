@@ -1,6 +1,7 @@
 /** What can run: a skill as the runtime holds it, after its file, the config and the defaults have been put together. */
 import type { Evidence } from "./Evidence.ts"
 import type { Schedule } from "./Schedule.ts"
+import type { Timing } from "./Timing.ts"
 
 /** The parts of the link a skill may need; without them its slots are held. */
 export type Need = "session" | "gateway"
@@ -37,6 +38,10 @@ export interface SkillDefinition {
   readonly graceMs: number
   readonly retry: Retry
   readonly catchUp: CatchUp
+  /** When work begins beyond its slot; without it, with the slot. */
+  readonly timing?: Timing
+  /** What a run takes of the rate at which late work begins after an outage: 1 to 1,000, and 1 where nothing is said. */
+  readonly cost?: number
   readonly overlap: Overlap
   /** What a crash in the middle means: run it again, or put it on record and leave it. */
   readonly onInterruption: "rerun" | "record"

@@ -11,6 +11,7 @@ import { durationField, textField } from "./fields.ts"
 import type { Schedule } from "./Schedule.ts"
 import { readSchedule, ScheduleSettings, type Where } from "./ScheduleFile.ts"
 import { nameRule } from "./Run.ts"
+import { timingOf, timingSettings } from "./TimingFile.ts"
 import { overlaps, type SkillDefinition, skillDefaults } from "./Skill.ts"
 
 const dayMs = 86_400_000
@@ -36,6 +37,12 @@ export const SkillSettings = Schema.Struct({
   timeout: maybe(durationField(1, 366 * dayMs, "an attempt that takes longer is stopped")),
   grace: maybe(durationField(0, 3_600_000, "from TERM to KILL when an attempt is stopped")),
   catchUp: maybe(Schema.Literals(["latest", "all", "none"]).annotate({ description: "which of the missed slots run" })),
+  ...timingSettings,
+  cost: maybe(
+    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000 })).annotate({
+      description: "what a run takes of the ramp after an outage"
+    })
+  ),
   overlap: maybe(Schema.Literals(overlaps).annotate({ description: "a slot that is due while a run is under way" })),
   retry: maybe(
     Schema.Struct({
@@ -106,6 +113,7 @@ export const draftSkill = ({
   const firstMs = ms(retry?.first, skillDefaults.retry.firstMs)
   const capMs = ms(retry?.cap, Math.max(firstMs, skillDefaults.retry.capMs))
   const work = workOf(settings, folder, where)
+  const timing = timingOf(name, settings, () => settings.schedule?.timezone ?? zone())
   const schedule = settings.schedule === undefined ? noSchedule : readSchedule(settings.schedule, zone, where)
   const atLeastMs = ms(evidence?.atLeast, 0)
   const atMostMs = ms(evidence?.atMost, Infinity)
@@ -161,6 +169,8 @@ export const draftSkill = ({
     graceMs: ms(settings.grace, skillDefaults.graceMs),
     retry: { attemptsMax, firstMs, capMs },
     catchUp: settings.catchUp ?? skillDefaults.catchUp,
+    ...(timing === undefined ? {} : { timing }),
+    ...(settings.cost === undefined ? {} : { cost: settings.cost }),
     overlap: settings.overlap ?? skillDefaults.overlap,
     onInterruption: settings.onInterruption ?? skillDefaults.onInterruption,
     needs: [...new Set(settings.needs ?? skillDefaults.needs)],

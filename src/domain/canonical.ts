@@ -91,7 +91,8 @@ const SkillLine = Schema.Struct({
     Schema.Union([
       Schema.Struct({ _tag: Schema.Literal("Cron"), expression: text, zone: text }),
       Schema.Struct({ _tag: Schema.Literal("Every"), everyMs: count, anchorMs: instant }),
-      Schema.Struct({ _tag: Schema.Literal("At"), atMs: instant })
+      Schema.Struct({ _tag: Schema.Literal("At"), atMs: instant }),
+      Schema.Struct({ _tag: Schema.Literal("Paced"), times: count, fromMinute: count, toMinute: count, apartMs: count, zone: text })
     ])
   ),
   owedFromMs: instant,

@@ -20,6 +20,7 @@ import { checkFields, durationField, fieldName, type FieldProblem, textField } f
 import { readText } from "../domain/FrontMatter.ts"
 import { type GatewayUrl, gatewayUrl } from "../domain/GatewayUrl.ts"
 import { readJson } from "../domain/json.ts"
+import { rampDefault, type RampRate } from "../domain/policies/ramp.ts"
 import { nameRule } from "../domain/Run.ts"
 import { SkillSettings } from "../domain/SkillFile.ts"
 import { readZone } from "../domain/Zone.ts"
@@ -55,6 +56,12 @@ export const ConfigFile = Schema.Struct({
   report: maybe(SkillSettings.fields.report.schema.annotate({ description: "for skills that do not say" })),
   env: maybe(SkillSettings.fields.env.schema.annotate({ description: "names of variables handed on to every skill" })),
   drainDeadline: maybe(durationField(0, 3_600_000, "how long running skills may take to finish when the runtime is asked to stop")),
+  ramp: maybe(
+    Schema.Struct({
+      perMinute: maybe(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100_000 }))),
+      burst: maybe(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100_000 })))
+    }).annotate({ description: "how much late work begins a minute after an outage, and how much at once; by the skills' cost" })
+  ),
   skills: maybe(
     Schema.Record(
       textField((name) => nameRule.test(name), "a skill's name: 1 to 64 of a-z, 0-9 and inner dashes", "a skill"),
@@ -78,6 +85,7 @@ export interface RuntimeConfig {
   readonly report: SkillSettings["report"]
   readonly env: ReadonlyArray<string>
   readonly drainDeadlineMs: number | undefined
+  readonly ramp: RampRate | undefined
   readonly overrides: Overrides
 }
 
@@ -171,6 +179,7 @@ const load = Effect.fn("Config.load")(function* (
     report: config.report,
     env: config.env ?? [],
     drainDeadlineMs: config.drainDeadline === undefined ? undefined : parseDuration(config.drainDeadline),
+    ramp: config.ramp && { ...rampDefault, ...config.ramp },
     overrides: config.skills ?? {}
   }
 })

@@ -20,6 +20,7 @@ import {
 import type { JournalEvent } from "../domain/JournalEvent.ts"
 import { checkFields, fieldName } from "../domain/fields.ts"
 import { gatewayUrl, type GatewayUrl } from "../domain/GatewayUrl.ts"
+import type { RampRate } from "../domain/policies/ramp.ts"
 import { draftSkill, invalid, nameProblem, SkillSettings } from "../domain/SkillFile.ts"
 import { Claims } from "./Claims.ts"
 import * as Control from "./Control.ts"
@@ -30,6 +31,7 @@ import { History } from "./History.ts"
 import { Inspection, type Inspector } from "./Inspection.ts"
 import { Outbox } from "./Outbox.ts"
 import { Process } from "./Process.ts"
+import { Ramp } from "./Ramp.ts"
 import { Run } from "./Run.ts"
 import { Runtime } from "./Runtime.ts"
 import { Scheduler } from "./Scheduler.ts"
@@ -75,6 +77,8 @@ export interface HoldfastOptions {
   readonly hold?: boolean | undefined
   /** How long running skills may take to finish once asked to stop, in milliseconds (30,000). */
   readonly drainDeadlineMs?: number | undefined
+  /** The rate at which late work begins after an outage. */
+  readonly ramp?: RampRate | undefined
   readonly inspect?: Inspector | undefined
   /** Hears every event once it is durable, from the very first: what a start finds and settles comes before anybody can subscribe. */
   readonly onEvent?: ((event: JournalEvent) => void) | undefined
@@ -124,7 +128,7 @@ export type Link = Layer.Layer<Session | History | Gateway, never, StateStore>
 
 /** The same over any disk and any link: what the simulated world uses. */
 export const assembled = (
-  options: Pick<HoldfastOptions, "state" | "status" | "hold" | "drainDeadlineMs" | "onEvent">,
+  options: Pick<HoldfastOptions, "state" | "status" | "hold" | "drainDeadlineMs" | "ramp" | "onEvent">,
   { entries, problems }: { readonly entries: ReadonlyArray<SkillEntry>; readonly problems: LoadedSkills["problems"] },
   link: { readonly layer: Link; readonly session: string } | undefined
 ): Layer.Layer<Services, StateUnusable | LockHeld | StorageFailed, Disk> => {
@@ -143,7 +147,7 @@ export const assembled = (
     Layer.provideMerge(Supervisor.layer(entries)),
     Layer.provide(Outbox.layer),
     Layer.provideMerge(link?.layer ?? noLink),
-    Layer.provide([Run.layer({ session: link?.session }), Claims.layer, Scheduler.layer]),
+    Layer.provide([Run.layer({ session: link?.session }), Claims.layer, Scheduler.layer, Ramp.layer(options.ramp)]),
     Layer.provide(Process.layer),
     Layer.provideMerge(
       StateStore.layer(options.state, { version, ...(options.status === undefined ? {} : { statusDirectory: options.status }) })

@@ -8,9 +8,11 @@ import { join } from "node:path"
 import type { RunId } from "../domain/Run.ts"
 import type { AttemptEnd, AttemptFacts, ProcessIdentity } from "../domain/Attempt.ts"
 import type { Refused, StorageFailed } from "../domain/Errors.ts"
+import { showDuration } from "../domain/durations.ts"
 import type { RunRecord } from "../domain/Ledger.ts"
 import { decideReport } from "../domain/policies/report.ts"
 import { interruptionsMax, type SkillDefinition } from "../domain/Skill.ts"
+import { anyTime } from "../domain/Timing.ts"
 import { reportText } from "../domain/Report.ts"
 import { cancelled, type RunInput, runMachine, type Settlement } from "../machines/run.ts"
 import { type ActorArgs, fromEffect, plug } from "./actor.ts"
@@ -122,6 +124,8 @@ const bind = (underWay: UnderWay, session: string | undefined) =>
         const store = yield* StateStore
         const entry = yield* Entry
         underWay.begin(input.run)
+        const tooLate = lateness(entry.definition, store.ledger.runs.get(input.run), yield* Clock.currentTimeMillis)
+        if (tooLate !== undefined) return tooLate
         yield* store.append({ type: "attempt.started", run: input.run, attempt: input.attempt })
         const facts = factsOf(store, input.run, input.attempt)
         const startedAtMs = yield* Clock.currentTimeMillis
@@ -177,6 +181,12 @@ const settle = Effect.fnUntraced(function* (
     report: told ? { session: definition.report.session ?? session, text: reportText(settled, summary) } : null
   })
 })
+
+/** The end of a run whose first attempt would begin too long after its slot. */
+const lateness = ({ timing = anyTime }: SkillDefinition, run: RunRecord | undefined, nowMs: number): AttemptEnd | undefined =>
+  run !== undefined && run.startedAtMs === undefined && nowMs > run.slotAtMs + timing.delayMs + timing.startWithinMs
+    ? { _tag: "TooLate", reason: `could not begin within ${showDuration(timing.startWithinMs)} of its slot` }
+    : undefined
 
 const factsOf = (store: StateStore["Service"], run: string, attempt: number): AttemptFacts => {
   const record = store.ledger.runs.get(run)

@@ -4,16 +4,17 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { StorageFailed } from "../domain/Errors.ts"
 import { runId } from "../domain/Run.ts"
-import { next, slotsBetween } from "../domain/Schedule.ts"
-import { catchUpMax, missedAfterMs } from "../domain/Skill.ts"
-import { decideCatchUp, type SlotRange } from "../domain/policies/catchUp.ts"
+import type { Ledger, SkillRecord } from "../domain/Ledger.ts"
+import { next } from "../domain/Schedule.ts"
+import { decideSlots } from "../domain/SlotDecision.ts"
+import { anyTime } from "../domain/Timing.ts"
 import { decideOverlap } from "../domain/policies/overlap.ts"
-import type { Verdict } from "../domain/Outcome.ts"
-import { type Cause, type RunInput, type SkillEvent, skillMachine } from "../machines/skill.ts"
+import { type Cause, type Decision, type RunInput, type SkillContext, type SkillEvent, skillMachine } from "../machines/skill.ts"
 import { type ActorArgs, fromEffect, fromListener, plug } from "./actor.ts"
 import { Claims } from "./Claims.ts"
 import { giveWay } from "./Overlap.ts"
 import type { Process } from "./Process.ts"
+import { Ramp } from "./Ramp.ts"
 import { fresh, Run } from "./Run.ts"
 import { Scheduler } from "./Scheduler.ts"
 import { Entry, type SkillEntry } from "./SkillFunction.ts"
@@ -26,10 +27,12 @@ export const bind = Effect.gen(function* () {
   const { ledger } = yield* StateStore
   return plug(skillMachine, {
     run: machine,
-    nextSlot: fromListener<void, Entry>(({ sendBack, services }) => {
-      const { name, schedule } = Context.get(services, Entry).definition
+    nextSlot: fromListener<Pick<SkillContext, "waitUntilMs">, Entry>(({ input, sendBack, services }) => {
+      const { name, schedule, timing = anyTime } = Context.get(services, Entry).definition
       const settledThroughMs = ledger.skills.get(name)?.settledThroughMs
-      const dueAtMs = schedule === undefined || settledThroughMs === undefined ? undefined : next(schedule, settledThroughMs)
+      if (schedule === undefined || settledThroughMs === undefined) return () => {}
+      const owedAtMs = input.waitUntilMs ?? next(schedule, settledThroughMs)
+      const dueAtMs = owedAtMs === undefined || input.waitUntilMs !== undefined ? owedAtMs : owedAtMs + timing.delayMs
       if (dueAtMs !== undefined) scheduler.arm({ skill: name, dueAtMs }, () => sendBack({ type: "slot.due" }))
       return () => scheduler.disarm(name)
     }),
@@ -45,49 +48,49 @@ interface Question {
   readonly runs: ReadonlyArray<string>
 }
 
-/** Settles or claims every slot from the last settled one until now, all of them in one batch, and gives the new runs. */
+/** Decides over every slot from the last settled one until now, puts that on record in one batch, and gives the new runs. */
 const decide = Effect.fnUntraced(function* (
   { definition }: SkillEntry,
   { cause, heldFor, runs }: Question,
   sendBack: (event: SkillEvent) => void
-): Effect.fn.Return<ReadonlyArray<RunInput>, StorageFailed, StateStore | Claims | Process> {
-  const store = yield* StateStore
-  const record = store.ledger.skills.get(definition.name)
-  if (definition.schedule === undefined || record === undefined) return []
+): Effect.fn.Return<Decision, StorageFailed, StateStore | Claims | Process | Ramp> {
+  const { ledger, append } = yield* StateStore
+  const { name: skill, schedule, timing = anyTime, digest, cost } = definition
+  const record = ledger.skills.get(skill)
+  if (schedule === undefined || record === undefined) return { runs: [] }
   const nowMs = yield* Clock.currentTimeMillis
-  const slots = slotsBetween(definition.schedule, record.settledThroughMs, nowMs)
-  if (slots.firstMs === undefined || slots.lastMs === undefined) return []
-  const owed = { count: slots.count, firstMs: slots.firstMs, lastMs: slots.lastMs, newest: slots.newest(catchUpMax + 1) }
-
-  const skill = definition.name
-  const settled = (verdict: Verdict, { slot, through, count }: Omit<SlotRange, "reason">, reason: string, into?: number): NewEvent => ({
-    type: "slot.settled",
-    skill,
-    slot,
-    through,
-    count,
-    verdict,
-    reason: heldFor === undefined ? reason : `${reason}; held: ${heldFor}`,
-    ...(into === undefined ? {} : { run: runId({ skill, slotAtMs: into }) })
-  })
-
+  const ramp = yield* Ramp
   // Slots that were missed wait behind a run under way; only one that falls due during it overlaps.
   const overlap = cause === "due" ? decideOverlap(definition.overlap, runs) : { _tag: "Run" as const }
-  if (overlap._tag === "Skip") {
-    yield* store.append(settled("skipped", { slot: owed.firstMs, through: owed.lastMs, count: owed.count }, overlap.reason))
-    return []
+  const decision = decideSlots(definition, schedule, {
+    nowMs,
+    settledThroughMs: record.settledThroughMs,
+    lastClaimedAtMs: schedule._tag === "Paced" ? lastClaimedAtMs(ledger, record) : undefined,
+    overlap: overlap._tag === "Skip" ? overlap.reason : undefined,
+    turn: () => ramp.turn(skill, cost ?? 1, nowMs)
+  })
+  if (decision._tag === "Wait") {
+    const nextMs = (next(schedule, nowMs - timing.delayMs) ?? Infinity) + timing.delayMs
+    return { runs: [], wait: { untilMs: Math.min(decision.untilMs, nextMs), reason: decision.reason } }
   }
-
-  const { run, coalesced, missed, missedCountFor } = decideCatchUp({ owed, nowMs, catchUp: definition.catchUp, missedAfterMs, catchUpMax })
+  const settled = decision.settled.map(({ into, reason, ...range }): NewEvent => ({
+    type: "slot.settled",
+    skill,
+    ...range,
+    reason: heldFor === undefined ? reason : `${reason}; held: ${heldFor}`,
+    ...(into === undefined ? {} : { run: runId({ skill, slotAtMs: into }) })
+  }))
   const claims = yield* Claims
-  const claimed = yield* Effect.forEach(run, (slotAtMs) =>
-    claims.claim({ run: runId({ skill, slotAtMs }), skill, slotAtMs, digest: definition.digest, missed: missedCountFor(slotAtMs) })
+  const claimed = yield* Effect.forEach(decision.runs, ({ slotAtMs, missed }) =>
+    claims.claim({ run: runId({ skill, slotAtMs }), skill, slotAtMs, digest, missed })
   )
-  yield* store.append(
-    ...missed.map((range) => settled("missed", range, range.reason)),
-    ...coalesced.map((range) => settled("coalesced", range, range.reason, range.into)),
-    ...claimed
-  )
-  if (claimed[0] !== undefined) yield* giveWay(overlap, claimed[0].run, sendBack)
-  return claimed.map((claim): RunInput => fresh(claim.run, definition))
+  if (settled.length + claimed.length > 0) yield* append(...settled, ...claimed)
+  if (claimed[0] !== undefined && decision.onTime) yield* giveWay(overlap, claimed[0].run, sendBack)
+  return { runs: claimed.map(({ run }): RunInput => fresh(run, definition)) }
 })
+
+const lastClaimedAtMs = (ledger: Ledger, { name, last }: SkillRecord): number | undefined =>
+  [last, ...ledger.unsettled(name)].reduce<number | undefined>(
+    (latest, run) => (run === undefined ? latest : Math.max(latest ?? run.claimedAtMs, run.claimedAtMs)),
+    undefined
+  )

@@ -13,7 +13,7 @@ import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import type { Actor, AnyActorRef } from "xstate"
+import type { Actor, AnyActorRef, SnapshotFrom } from "xstate"
 import { shown } from "../domain/Errors.ts"
 import type { RunRecord } from "../domain/Ledger.ts"
 import type { RunId } from "../domain/Run.ts"
@@ -26,6 +26,7 @@ import { fromEffect, plug, runMachine } from "./actor.ts"
 import { type Askable, byHand, type ByHand } from "./ByHand.ts"
 import type { Claims } from "./Claims.ts"
 import { Inspection, under } from "./Inspection.ts"
+import type { Ramp } from "./Ramp.ts"
 import { resume, type Run } from "./Run.ts"
 import { Scheduler } from "./Scheduler.ts"
 import { bind } from "./Skill.ts"
@@ -48,7 +49,7 @@ export interface SkillState {
 }
 
 /** Everything that a skill's actors work with. */
-export type Hands = StateStore | Disk | Process | Run | Claims | Scheduler
+export type Hands = StateStore | Disk | Process | Run | Claims | Scheduler | Ramp
 
 export class Supervisor extends Context.Service<
   Supervisor,
@@ -184,7 +185,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
       const child = children.get(name)
       const quarantined = store.ledger.skills.get(name)?.quarantined
       const snapshot = child?.actor.getSnapshot()
-      const held = snapshot?.matches({ slots: "held" }) === true && !snapshot.context.gate.open ? snapshot.context.gate.reason : undefined
+      const held = snapshot === undefined ? undefined : waitsFor(snapshot)
       return {
         name,
         state:
@@ -213,5 +214,12 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     actor: (skill) => children.get(skill)?.actor
   })
 })
+
+/** Why slots that are owed do not become runs now. */
+const waitsFor = (snapshot: SnapshotFrom<typeof skillMachine>): string | undefined => {
+  const { gate, heldFor } = snapshot.context
+  if (snapshot.matches({ slots: "postponed" })) return heldFor
+  return snapshot.matches({ slots: "held" }) && !gate.open ? gate.reason : undefined
+}
 
 const sameGate = (a: Gate, b: Gate): boolean => (a.open ? b.open : !b.open && a.reason === b.reason && a.claimed === b.claimed)

@@ -66,6 +66,7 @@ export const runMachine = setup({
     staysInterrupted: ({ context }) => context.interrupted !== undefined,
     waitsForRetry: ({ context }) => context.retryInMs !== undefined,
     succeeded: (_, end: AttemptEnd) => end._tag === "Succeeded",
+    tooLate: (_, end: AttemptEnd) => end._tag === "TooLate",
     mismatched: (_, end: AttemptEnd) => end._tag === "Mismatched",
     mayRetry: ({ context }, end: AttemptEnd) => end._tag === "Failed" && backoffAfter(context, end.retryable) !== undefined
   },
@@ -77,6 +78,7 @@ export const runMachine = setup({
       failedAttempts: ({ context }) => context.failedAttempts + 1,
       settlement: (_, end: AttemptEnd) => settlementOf(end)
     }),
+    keepTooLate: assign({ settlement: (_, end: AttemptEnd) => settlementOf(end) }),
     keepDefect: assign({ settlement: (_, error: unknown) => ended("failed", `defect: ${String(error)}`) }),
     planRetry: assign({
       backoffMs: ({ context }) => backoffAfter(context, true) ?? 0,
@@ -125,6 +127,11 @@ export const runMachine = setup({
             actions: { type: "keepSuccess", params: ({ event }) => event.output }
           },
           { guard: "wasCancelled", target: "settling" },
+          {
+            guard: { type: "tooLate", params: ({ event }) => event.output },
+            target: "settling",
+            actions: { type: "keepTooLate", params: ({ event }) => event.output }
+          },
           {
             guard: { type: "mismatched", params: ({ event }) => event.output },
             target: "parking",
@@ -190,10 +197,23 @@ export const cancelled = (by: string): Settlement => ended("cancelled", `cancell
 
 const ended = (outcome: Outcome, reason: string): Settlement => ({ outcome, reason, fields: {}, summary: undefined })
 
-const settlementOf = (end: AttemptEnd): Settlement =>
-  end._tag === "Succeeded"
-    ? { outcome: end.unproven === undefined ? "success" : "unproven", reason: end.unproven ?? "", fields: end.fields, summary: end.summary }
-    : ended("failed", end._tag === "Failed" ? `${end.code}: ${end.reason}` : end.reason)
+const settlementOf = (end: AttemptEnd): Settlement => {
+  switch (end._tag) {
+    case "Succeeded":
+      return {
+        outcome: end.unproven === undefined ? "success" : "unproven",
+        reason: end.unproven ?? "",
+        fields: end.fields,
+        summary: end.summary
+      }
+    case "Failed":
+      return ended("failed", `${end.code}: ${end.reason}`)
+    case "Mismatched":
+      return ended("failed", end.reason)
+    case "TooLate":
+      return ended("cancelled", end.reason)
+  }
+}
 
 const backoffAfter = (context: RunContext, retryable: boolean): number | undefined =>
   decideRetry({ failedAttempts: context.failedAttempts + 1, retry: context.retry, retryable })?.delayMs

@@ -20,6 +20,12 @@ export interface Closed {
   readonly claimed?: "start"
 }
 
+/** Claimed runs, and where slots have to wait beyond that: until when, and why. */
+export interface Decision {
+  readonly runs: ReadonlyArray<RunInput>
+  readonly wait?: { readonly untilMs: number; readonly reason: string }
+}
+
 /** Why slots are looked at: one fell due, or the skill could not look at them until now. */
 export type Cause = "due" | "started" | "released"
 
@@ -29,6 +35,8 @@ export interface SkillContext {
   readonly cause: Cause
   /** Why slots waited, to be put on their records. */
   readonly heldFor: string | undefined
+  /** The instant before which slots that are owed may not become runs. */
+  readonly waitUntilMs: number | undefined
   /** Claimed runs in the order of their claims; one leaves when it is settled. */
   readonly runs: ReadonlyArray<RunInput>
   /** Those under way, by name. */
@@ -55,11 +63,11 @@ export const skillMachine = setup({
     tags: {} as "operational" | "degraded" | "stopped"
   },
   actors: {
-    /** Sends back `slot.due` when the next slot is. */
-    nextSlot: port<void>("nextSlot"),
-    /** Settles every slot owed until now, and claims runs for those that get one. */
+    /** Sends back `slot.due` when the next slot is, or at the instant until which slots have to wait. */
+    nextSlot: port<void, Pick<SkillContext, "waitUntilMs">>("nextSlot"),
+    /** Settles the slots owed until now, and claims runs for those that get one; all in one batch, or none while they have to wait. */
     decide: port<
-      ReadonlyArray<RunInput>,
+      Decision,
       {
         readonly cause: Cause
         readonly heldFor: string | undefined
@@ -72,6 +80,7 @@ export const skillMachine = setup({
   guards: {
     gateOpen: ({ context }) => context.gate.open,
     mayStart: ({ context }) => startable(context).length > 0,
+    mustWait: (_, { wait }: Decision) => wait !== undefined,
     isIdle: ({ context }) => context.started.length === 0,
     isWaiting: ({ context }, run: string) => context.runs.some((one) => one.run === run) && !context.started.includes(run),
     isUnderWay: ({ context }, run: string) => context.started.includes(run)
@@ -82,7 +91,8 @@ export const skillMachine = setup({
     noteDue: assign({ cause: "due" }),
     noteReleased: assign({ cause: "released" }),
     noteHeld: assign({ heldFor: ({ context }) => (context.gate.open ? undefined : context.gate.reason) }),
-    forgetHeld: assign({ heldFor: undefined }),
+    noteWait: assign((_, { wait }: Decision) => ({ heldFor: wait?.reason, waitUntilMs: wait?.untilMs })),
+    forgetHeld: assign({ heldFor: undefined, waitUntilMs: undefined }),
     addRuns: assign({ runs: ({ context }, runs: ReadonlyArray<RunInput>) => [...context.runs, ...runs] }),
     startRuns: enqueueActions(({ context, enqueue }) => {
       const runs = startable(context)
@@ -107,7 +117,14 @@ export const skillMachine = setup({
   meta: {
     guarantee: "Every slot that it owes is claimed or settled in one durable batch, and no more runs of it are under way than may be."
   },
-  context: ({ input: { unsettled, ...input } }) => ({ ...input, cause: "started", heldFor: undefined, runs: unsettled, started: [] }),
+  context: ({ input: { unsettled, ...input } }) => ({
+    ...input,
+    cause: "started",
+    heldFor: undefined,
+    waitUntilMs: undefined,
+    runs: unsettled,
+    started: []
+  }),
   type: "parallel",
   on: {
     "gate.opened": { actions: "openGate" },
@@ -126,7 +143,7 @@ export const skillMachine = setup({
         arriving: { always: [{ guard: "gateOpen", target: "deciding" }, { target: "held" }] },
         waiting: {
           tags: "operational",
-          invoke: { src: "nextSlot" },
+          invoke: { src: "nextSlot", input: { waitUntilMs: undefined } },
           on: {
             "slot.due": [{ guard: "gateOpen", target: "deciding", actions: "noteDue" }, { target: "held" }]
           }
@@ -144,12 +161,27 @@ export const skillMachine = setup({
             }
           }
         },
+        /** Slots are owed and may not become runs yet, for a reason of the skill's own: its hours, its pace, or the ramp after an outage. */
+        postponed: {
+          tags: "operational",
+          invoke: { src: "nextSlot", input: ({ context: { waitUntilMs } }) => ({ waitUntilMs }) },
+          on: {
+            "slot.due": [{ guard: "gateOpen", target: "deciding", actions: "noteDue" }, { target: "held" }]
+          }
+        },
         deciding: {
           tags: "operational",
           invoke: {
             src: "decide",
             input: ({ context }) => ({ cause: context.cause, heldFor: context.heldFor, runs: context.runs.map(({ run }) => run) }),
-            onDone: { target: "waiting", actions: [{ type: "addRuns", params: ({ event }) => event.output }, "forgetHeld"] }
+            onDone: [
+              {
+                guard: { type: "mustWait", params: ({ event }) => event.output },
+                target: "postponed",
+                actions: { type: "noteWait", params: ({ event }) => event.output }
+              },
+              { target: "waiting", actions: [{ type: "addRuns", params: ({ event }) => event.output.runs }, "forgetHeld"] }
+            ]
           }
         }
       }

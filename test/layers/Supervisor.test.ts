@@ -10,6 +10,7 @@ import { Disk } from "../../src/layers/Disk.ts"
 import { diskMemory } from "../../src/layers/DiskMemory.ts"
 import { entryOf, type SkillGiven } from "../../src/layers/Holdfast.ts"
 import { Process } from "../../src/layers/Process.ts"
+import { Ramp } from "../../src/layers/Ramp.ts"
 import { Run } from "../../src/layers/Run.ts"
 import { Scheduler } from "../../src/layers/Scheduler.ts"
 import { effectWork, type EffectSkillContext } from "../../src/layers/SkillFunction.ts"
@@ -50,7 +51,7 @@ const supervised = Effect.fnUntraced(function* (
   )
   const services = yield* Layer.build(
     Supervisor.layer(entries).pipe(
-      Layer.provideMerge([Run.layer({ session: undefined }), claims, Scheduler.layer]),
+      Layer.provideMerge([Run.layer({ session: undefined }), claims, Scheduler.layer, Ramp.layer()]),
       Layer.provideMerge([StateStore.layer("/state"), Process.layer]),
       Layer.provideMerge(Layer.succeed(Disk, disk.disk))
     )

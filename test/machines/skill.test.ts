@@ -4,7 +4,15 @@ import { TestClock } from "effect/testing"
 import { assert, describe, it } from "vitest"
 import { fromEffect, fromListener, plug, runMachine as start } from "../../src/layers/actor.ts"
 import type { Settlement } from "../../src/machines/run.ts"
-import { type Cause, type Gate, type RunInput, runUnderWay, skillMachine } from "../../src/machines/skill.ts"
+import {
+  type Cause,
+  type Decision,
+  type Gate,
+  type RunInput,
+  runUnderWay,
+  type SkillContext,
+  skillMachine
+} from "../../src/machines/skill.ts"
 import { inVirtualTime } from "../property.ts"
 
 const closed: Gate = { open: false, reason: "held" }
@@ -24,7 +32,7 @@ const working = Effect.fnUntraced(function* (gate: Gate, unsettled: ReadonlyArra
   let due: (() => void) | undefined
   const { actor } = yield* start(
     plug(skillMachine, {
-      nextSlot: fromListener(({ sendBack }) => {
+      nextSlot: fromListener<Pick<SkillContext, "waitUntilMs">>(({ sendBack }) => {
         due = () => sendBack({ type: "slot.due" })
         return () => {
           due = undefined
@@ -32,7 +40,7 @@ const working = Effect.fnUntraced(function* (gate: Gate, unsettled: ReadonlyArra
       }),
       decide: fromEffect(
         ({ input }: { input: { readonly cause: Cause; readonly heldFor: string | undefined; readonly runs: ReadonlyArray<string> } }) =>
-          Effect.sync((): ReadonlyArray<RunInput> => {
+          Effect.sync((): Decision => {
             asked.push(
               [
                 `decide ${input.cause}`,
@@ -42,7 +50,7 @@ const working = Effect.fnUntraced(function* (gate: Gate, unsettled: ReadonlyArra
                 .filter(Boolean)
                 .join(", ")
             )
-            return owed.splice(0).map(run)
+            return { runs: owed.splice(0).map(run) }
           })
       ),
       run: fromEffect(({ input }: { input: RunInput }) =>
