@@ -15,6 +15,7 @@ import { journalMutants } from "./mutants/journal.ts"
 import { ledgerMutants } from "./mutants/ledger.ts"
 import { lockMutants } from "./mutants/lock.ts"
 import type { Mutant } from "./mutants/mutant.ts"
+import { standingMutants } from "./mutants/standing.ts"
 import { timingMutants } from "./mutants/timing.ts"
 import { overlapMutants } from "./mutants/overlap.ts"
 import { pauseMutants } from "./mutants/pause.ts"
@@ -44,6 +45,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...troubleMutants,
   ...overlapMutants,
   ...timingMutants,
+  ...standingMutants,
   ...pauseMutants,
   ...whyMutants,
   ...timeMutants,
@@ -110,8 +112,8 @@ const mutants: ReadonlyArray<Mutant> = [
     edits: [
       {
         file: "src/layers/Run.ts",
-        find: `  yield* store.append({\n    ...settled,`,
-        put: `  yield* store.view(\`skills/status/\${definition.name}.txt\`, "status=success,timestamp=now\\n")\n  yield* store.append({\n    ...settled,`
+        find: `  yield* store.append({ ...settled, report }, ...events)`,
+        put: `  yield* store.view(\`skills/status/\${definition.name}.txt\`, "status=success,timestamp=now\\n")\n  yield* store.append({ ...settled, report }, ...events)`
       }
     ],
     tests: ["test/layers/Skill.test.ts", "test/layers/Run.test.ts"]

@@ -42,5 +42,11 @@ export const pauseMutants: ReadonlyArray<Mutant> = [
     "context.failuresAtMs",
     "test/machines/supervisor.test.ts"
   ),
-  one("a release is told to nobody", "src/layers/ByHand.ts", "        released(skill)\n", "", "test/layers/Supervisor.test.ts")
+  one(
+    "a release is told to nobody",
+    "src/layers/ByHand.ts",
+    "if (child === undefined) released(skill)",
+    "if (child === undefined) return",
+    "test/layers/Supervisor.test.ts"
+  )
 ]

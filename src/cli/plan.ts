@@ -6,7 +6,7 @@ import { shown } from "../domain/Errors.ts"
 import type { SkillRecord } from "../domain/Ledger.ts"
 import { iso, runId } from "../domain/Run.ts"
 import { next, slotsBetween } from "../domain/Schedule.ts"
-import { pausedReason } from "../domain/Wish.ts"
+import { asideReason, pausedReason } from "../domain/Wish.ts"
 import { Disk } from "../layers/Disk.ts"
 import { readState } from "../layers/StateStore.ts"
 import { defineCommand, exit, shared } from "./command.ts"
@@ -104,9 +104,9 @@ const upcoming = (
   return { slots: slots.sort((a, b) => a.atMs - b.atMs || (a.record.name < b.record.name ? -1 : 1)).slice(0, limit), count }
 }
 
-const noteOf = ({ quarantined, paused }: SkillRecord): string | undefined =>
+const noteOf = ({ quarantined, probe, paused }: SkillRecord): string | undefined =>
   quarantined !== undefined
-    ? `put aside: ${shown(quarantined)}`
+    ? `put aside: ${asideReason(quarantined, probe?.atMs)}`
     : paused !== undefined
       ? `to be skipped: ${pausedReason(paused)}`
       : undefined

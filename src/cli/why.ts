@@ -6,7 +6,7 @@ import type { JournalEvent } from "../domain/JournalEvent.ts"
 import { verdicts } from "../domain/Outcome.ts"
 import { iso } from "../domain/Run.ts"
 import { type NoStory, type SlotStory, slotStory } from "../domain/SlotStory.ts"
-import { pausedReason } from "../domain/Wish.ts"
+import { asideReason, pausedReason } from "../domain/Wish.ts"
 import { Disk } from "../layers/Disk.ts"
 import { eachEvent } from "../layers/Events.ts"
 import { readState } from "../layers/StateStore.ts"
@@ -106,7 +106,7 @@ const waits = (waiting: NonNullable<SlotStory["waiting"]>, slotMs: number): stri
     case "Paused":
       return `waits: ${pausedReason(waiting)}; it will be skipped`
     case "Quarantined":
-      return `waits: the skill is put aside: ${shown(waiting.why)}`
+      return `waits: the skill is put aside: ${asideReason(waiting.why, waiting.probeAtMs)}`
     case "Down":
       return "waits: no runtime is at work; the next start settles it by catchUp"
     case "Held":

@@ -24,7 +24,7 @@ const event = <const Type extends string, const Fields extends Schema.Struct.Fie
 
 /** Every event there is, each with its fields. */
 export const JournalEvent = Schema.Union([
-  event("runtime.started", { epoch: count, pid: count, version: text }),
+  event("runtime.started", { epoch: count, pid: count, version: text, bootId: Schema.optionalKey(text) }),
   event("runtime.stopped", { reason: text }),
 
   /** From this instant on the skill owes the slots of this schedule, and no earlier ones. */
@@ -32,7 +32,8 @@ export const JournalEvent = Schema.Union([
   event("skill.removed", { skill: text }),
   event("skill.paused", { skill: text, by: text, why: text }),
   event("skill.resumed", { skill: text, by: text, why: text }),
-  event("skill.quarantined", { skill: text, why: text }),
+  /** Put aside. With `probeAtMs` it is tried again from then on; `probes` such tries have failed. Without, a person has to release it. */
+  event("skill.quarantined", { skill: text, why: text, probeAtMs: Schema.optionalKey(instant), probes: Schema.optionalKey(count) }),
   event("skill.released", { skill: text, by: text }),
 
   /** `count` slots from `slot` through `through` that get no run of their own. `run` is the one that did their work. */

@@ -20,7 +20,14 @@ export interface SkillRecord {
   settledThroughMs: number
   removed: boolean
   paused: { readonly by: string; readonly why: string } | undefined
+  /** Why it is put aside. */
   quarantined: string | undefined
+  /** When a skill that is put aside may show that it works again, and how many such tries have failed. */
+  probe: { readonly atMs: number; readonly failed: number } | undefined
+  /** When its latest runs failed since a person last said that it may work: oldest first, at most `failuresRemembered`. */
+  failedAtMs: ReadonlyArray<number>
+  /** Deaths of the runtime, one after the other, with a run of this skill alone under way. */
+  deaths: number
   /** The last settled run, the last success, and how many failures came since. */
   last: RunRecord | undefined
   lastSuccessAtMs: number | undefined
@@ -61,6 +68,9 @@ export interface Entry {
   sent: { readonly atMs: number; readonly gatewayBootId: string } | undefined
 }
 
+/** Failures of a skill that are remembered by their instants: as many as a restart intensity may permit. */
+export const failuresRemembered = 100
+
 /** Settled runs remembered for `runs` and for a skill's status; older ones are in the journal. */
 export const runsRemembered = 1_000
 
@@ -70,6 +80,8 @@ export class Ledger {
   stopped = true
   fence = 0
   mode = "stopped"
+  /** The machine's boot in which the latest runtime started. */
+  bootId: string | undefined
   readonly skills = new Map<string, SkillRecord>()
   /** Unsettled runs in the order of their claims, and the latest settled ones in the order in which they settled. */
   readonly runs = new Map<RunId, RunRecord>()
@@ -85,7 +97,9 @@ export class Ledger {
   apply(event: JournalEvent): void {
     switch (event.type) {
       case "runtime.started":
+        if (!this.stopped && event.bootId === this.bootId) this.#died()
         this.epoch = event.epoch
+        this.bootId = event.bootId
         this.stopped = false
         return
       case "runtime.stopped":
@@ -105,14 +119,19 @@ export class Ledger {
       case "skill.resumed":
         return this.#onSkill(event.skill, (skill) => {
           skill.paused = undefined
+          skill.failedAtMs = []
         })
       case "skill.quarantined":
         return this.#onSkill(event.skill, (skill) => {
           skill.quarantined = event.why
+          skill.probe = event.probeAtMs === undefined ? undefined : { atMs: event.probeAtMs, failed: event.probes ?? 0 }
         })
       case "skill.released":
         return this.#onSkill(event.skill, (skill) => {
           skill.quarantined = undefined
+          skill.probe = undefined
+          skill.failedAtMs = []
+          skill.deaths = 0
         })
       case "slot.settled":
         this.slots[event.verdict] += event.count
@@ -191,6 +210,9 @@ export class Ledger {
       name: event.skill,
       paused: undefined,
       quarantined: undefined,
+      probe: undefined,
+      failedAtMs: [],
+      deaths: 0,
       last: undefined,
       lastSuccessAtMs: undefined,
       failures: 0,
@@ -245,12 +267,24 @@ export class Ledger {
     this.#onSkill(run.skill, (skill) => {
       skill.last = run
       skill.failures = event.outcome === "success" ? 0 : skill.failures + 1
+      skill.deaths = 0
       if (event.outcome === "success") skill.lastSuccessAtMs = event.atMs
+      if (event.outcome === "failed") skill.failedAtMs = [...skill.failedAtMs, event.atMs].slice(-failuresRemembered)
     })
     this.runs.delete(event.run) // To the end: settled runs stand in the order of their ends.
     this.runs.set(event.run, run)
     this.settled += 1
     if (this.settled % runsRemembered === 0) this.#forget()
+  }
+
+  /** The runtime before this one died, and not the machine under it: a skill that was alone at work may be why. */
+  #died(): void {
+    const atWork = new Set<string>()
+    for (const { phase, skill } of this.runs.values()) if (phase === "executing") atWork.add(skill)
+    for (const skill of this.skills.values()) {
+      if (!atWork.has(skill.name)) continue
+      skill.deaths = atWork.size === 1 ? skill.deaths + 1 : 0
+    }
   }
 
   /** Leaves the latest settled runs and all others. */

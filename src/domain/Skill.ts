@@ -1,5 +1,6 @@
 /** What can run: a skill as the runtime holds it, after its file, the config and the defaults have been put together. */
 import type { Evidence } from "./Evidence.ts"
+import type { Intensity } from "./policies/intensity.ts"
 import type { Schedule } from "./Schedule.ts"
 import type { Timing } from "./Timing.ts"
 
@@ -43,6 +44,10 @@ export interface SkillDefinition {
   /** What a run takes of the rate at which late work begins after an outage: 1 to 1,000, and 1 where nothing is said. */
   readonly cost?: number
   readonly overlap: Overlap
+  /** How many of its runs may fail within how long before it is put aside; none at all means that it never is. */
+  readonly intensity?: Intensity
+  /** After so many failed runs in a row it is paused, until somebody resumes it. */
+  readonly pauseAfter?: number
   /** What a crash in the middle means: run it again, or put it on record and leave it. */
   readonly onInterruption: "rerun" | "record"
   readonly needs: ReadonlyArray<Need>

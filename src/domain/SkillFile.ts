@@ -10,6 +10,8 @@ import { type ScheduleInvalid, shown, SkillInvalid } from "./Errors.ts"
 import { durationField, textField } from "./fields.ts"
 import type { Schedule } from "./Schedule.ts"
 import { readSchedule, ScheduleSettings, type Where } from "./ScheduleFile.ts"
+import { failuresRemembered } from "./Ledger.ts"
+import { type Intensity, skillIntensity } from "./policies/intensity.ts"
 import { nameRule } from "./Run.ts"
 import { timingOf, timingSettings } from "./TimingFile.ts"
 import { overlaps, type SkillDefinition, skillDefaults } from "./Skill.ts"
@@ -51,6 +53,21 @@ export const SkillSettings = Schema.Struct({
       ),
       first: maybe(durationField(1, dayMs, "the delay after the first failure")),
       cap: maybe(durationField(1, 7 * dayMs, "the longest delay"))
+    })
+  ),
+  quarantine: maybe(
+    Schema.Struct({
+      failures: maybe(
+        Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: failuresRemembered })).annotate({
+          description: "failed runs that put it aside; 0: never"
+        })
+      ),
+      within: maybe(durationField(1_000, 7 * dayMs, "the time within which they count"))
+    }).annotate({ description: "when a skill that keeps failing is put aside" })
+  ),
+  pauseAfter: maybe(
+    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: failuresRemembered })).annotate({
+      description: "failed runs in a row that pause it until somebody resumes it"
     })
   ),
   onInterruption: maybe(Schema.Literals(["rerun", "record"]).annotate({ description: "what a crash in the middle means" })),
@@ -171,6 +188,8 @@ export const draftSkill = ({
     catchUp: settings.catchUp ?? skillDefaults.catchUp,
     ...(timing === undefined ? {} : { timing }),
     ...(settings.cost === undefined ? {} : { cost: settings.cost }),
+    ...(settings.quarantine === undefined ? {} : { intensity: intensityOf(settings.quarantine) }),
+    ...(settings.pauseAfter === undefined ? {} : { pauseAfter: settings.pauseAfter }),
     overlap: settings.overlap ?? skillDefaults.overlap,
     onInterruption: settings.onInterruption ?? skillDefaults.onInterruption,
     needs: [...new Set(settings.needs ?? skillDefaults.needs)],
@@ -241,6 +260,11 @@ const workOf = (
         )
       )
 }
+
+const intensityOf = ({ failures = skillIntensity.failuresMax, within }: NonNullable<SkillSettings["quarantine"]>): Intensity => ({
+  failuresMax: failures,
+  windowMs: ms(within, skillIntensity.windowMs)
+})
 
 const noSchedule: Result.Result<Schedule | undefined, ScheduleInvalid> = Result.succeed(undefined)
 

@@ -13,7 +13,7 @@ export type Waiting =
   | { readonly _tag: "Due" }
   /** The skill is paused or put aside; the slot is settled when that ends. */
   | { readonly _tag: "Paused"; readonly by: string; readonly why: string }
-  | { readonly _tag: "Quarantined"; readonly why: string }
+  | { readonly _tag: "Quarantined"; readonly why: string; readonly probeAtMs: number | undefined }
   /** No runtime is at work: the next start settles it. */
   | { readonly _tag: "Down" }
   /** A runtime is at work, in a mode that holds it, or about to decide. */
@@ -116,7 +116,7 @@ export const slotStory = (events: Iterable<JournalEvent>, { skill, atMs, nowMs, 
           : slotMs <= (kept?.settledThroughMs ?? 0)
             ? { _tag: "Gone" }
             : quarantined !== undefined
-              ? { _tag: "Quarantined", why: quarantined.why }
+              ? { _tag: "Quarantined", why: quarantined.why, probeAtMs: quarantined.probeAtMs }
               : paused !== undefined
                 ? { _tag: "Paused", by: paused.by, why: paused.why }
                 : runtime.findLast(({ type }) => type !== "mode.changed")?.type === "runtime.stopped"

@@ -9,7 +9,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { createHash } from "node:crypto"
 import { type EventOf, JournalEvent } from "./JournalEvent.ts"
-import { Ledger, type RunRecord } from "./Ledger.ts"
+import { Ledger, type RunRecord, type SkillRecord } from "./Ledger.ts"
 import { type Phase, phases } from "./Outcome.ts"
 
 /** How many lines `linesOf` gives. */
@@ -19,7 +19,7 @@ export const lineCount = (ledger: Ledger): number => 1 + ledger.skills.size + le
 export const linesOf = function* (ledger: Ledger): Generator<string, void> {
   yield JSON.stringify({ totals: encodeTotals(ledger) })
   for (const skill of ledger.skills.values()) {
-    yield JSON.stringify({ skill: encodeSkill({ ...skill, last: skill.last && flat(skill.last) }) })
+    yield JSON.stringify({ skill: encodeSkill(spare(skill)) })
   }
   for (const run of ledger.runs.values()) yield JSON.stringify({ run: encodeRun(flat(run)) })
   for (const entry of ledger.outbox.values()) yield JSON.stringify({ entry: encodeEntry(entry) })
@@ -60,6 +60,7 @@ const TotalsLine = Schema.Struct({
   stopped: Schema.Boolean,
   fence: count,
   mode: text,
+  bootId: Schema.optional(text),
   acknowledged: count,
   settled: count,
   slots: Schema.Struct({ run: count, coalesced: count, skipped: count, missed: count, superseded: count })
@@ -100,6 +101,9 @@ const SkillLine = Schema.Struct({
   removed: Schema.Boolean,
   paused: Schema.optional(Schema.Struct({ by: text, why: text })),
   quarantined: Schema.optional(text),
+  probe: Schema.optional(Schema.Struct({ atMs: instant, failed: count })),
+  failedAtMs: Schema.optional(Schema.Array(instant)),
+  deaths: Schema.optional(count),
   last: Schema.optional(RunLine),
   lastSuccessAtMs: Schema.optional(instant),
   failures: count
@@ -135,15 +139,27 @@ const take = {
     Object.assign(ledger, totals)
     Object.assign(ledger.slots, slots)
   }),
-  skill: taking(SkillLine, (ledger, { schedule, paused, quarantined, last, lastSuccessAtMs, ...rest }) => {
-    ledger.skills.set(rest.name, { ...rest, schedule, paused, quarantined, last: last && mapped(last), lastSuccessAtMs })
-  }),
+  skill: taking(
+    SkillLine,
+    (ledger, { schedule, paused, quarantined, probe, failedAtMs = [], deaths = 0, last, lastSuccessAtMs, ...rest }) => {
+      const standing = { paused, quarantined, probe, failedAtMs, deaths }
+      ledger.skills.set(rest.name, { ...rest, schedule, ...standing, last: last && mapped(last), lastSuccessAtMs })
+    }
+  ),
   run: taking(RunLine, (ledger, run) => void ledger.runs.set(run.run, mapped(run))),
   entry: taking(EntryLine, (ledger, { sent, ...rest }) => void ledger.outbox.set(rest.run, { ...rest, sent })),
   parked: taking(ParkedLine, (ledger, [run, reason]) => void ledger.parked.set(run, reason))
 }
 
 const flat = (run: RunRecord): typeof RunLine.Type => ({ ...run, steps: [...run.steps] })
+
+/** Without what says nothing: so a state has one form, whatever the version knows beside it. */
+const spare = ({ failedAtMs, deaths, last, ...skill }: SkillRecord): typeof SkillLine.Type => ({
+  ...skill,
+  last: last && flat(last),
+  ...(failedAtMs.length === 0 ? {} : { failedAtMs }),
+  ...(deaths === 0 ? {} : { deaths })
+})
 
 const mapped = ({ retryAtMs, process, startedAtMs, steps, parked, settled, ...rest }: typeof RunLine.Type): RunRecord => ({
   ...rest,

@@ -10,9 +10,12 @@ import { join } from "node:path"
 import { pid } from "node:process"
 import type { StorageFailed } from "../domain/Errors.ts"
 import type { RunRecord, SkillRecord } from "../domain/Ledger.ts"
+import { skillIntensity } from "../domain/policies/intensity.ts"
+import { deathsMax, nextProbe } from "../domain/policies/quarantine.ts"
 import { iso } from "../domain/Run.ts"
 import { slotsBetween } from "../domain/Schedule.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
+import { processIdentity } from "./platform.ts"
 import { Process } from "./Process.ts"
 import { type NewEvent, StateStore } from "./StateStore.ts"
 
@@ -30,12 +33,18 @@ export const adopt = Effect.fn("Adoption.adopt")(function* ({
 }: AdoptionInput): Effect.fn.Return<void, StorageFailed, StateStore | Process> {
   const store = yield* StateStore
   const nowMs = yield* Clock.currentTimeMillis
-  yield* store.append({ type: "runtime.started", epoch: store.epoch, pid, version }, ...(yield* behind(store.lastAtMs, nowMs)))
+  const identity = yield* processIdentity(pid)
+  const deaths = new Map(skills.map(({ name }) => [name, store.ledger.skills.get(name)?.deaths ?? 0]))
+  yield* store.append(
+    { type: "runtime.started", epoch: store.epoch, pid, version, ...(identity === undefined ? {} : { bootId: identity.bootId }) },
+    ...(yield* behind(store.lastAtMs, nowMs))
+  )
   const alive = yield* endSurvivors(store, new Set(skills.filter(({ work }) => work._tag === "Function").map(({ name }) => name)))
   const names = new Set(skills.map(({ name }) => name))
   const gone = [...store.ledger.skills.values()].filter((skill) => !skill.removed && !names.has(skill.name) && !unreadable.has(skill.name))
   const events = [
     ...alive,
+    ...skills.flatMap((skill) => suspicion(skill, deaths.get(skill.name) ?? 0, store.ledger.skills.get(skill.name), nowMs)),
     ...skills.flatMap((skill) => adoption(skill, store.ledger.skills.get(skill.name), nowMs)),
     ...gone.flatMap((skill) => removal(skill, store.ledger.unsettled(skill.name), nowMs))
   ]
@@ -78,6 +87,19 @@ const endSurvivors = Effect.fnUntraced(function* (
     why: `processes ${alive.join(", ")} of an earlier run cannot be ended`
   }))
 })
+
+/** Puts a skill aside that was alone at work at each of the last deaths of the runtime: it may be what kills it. */
+const suspicion = (
+  { name: skill, intensity = skillIntensity }: SkillDefinition,
+  deathsBefore: number,
+  record: SkillRecord | undefined,
+  nowMs: number
+): ReadonlyArray<NewEvent> => {
+  if (record === undefined || record.deaths <= deathsBefore || record.deaths < deathsMax || intensity.failuresMax === 0) return []
+  const { probeInMs, probes } = nextProbe(record.probe === undefined ? 0 : record.probe.failed + 1)
+  const why = `the runtime died ${record.deaths} times while it alone was at work`
+  return [{ type: "skill.quarantined", skill, why, probeAtMs: nowMs + probeInMs, probes }]
+}
 
 const adoption = (skill: SkillDefinition, known: SkillRecord | undefined, nowMs: number): ReadonlyArray<NewEvent> => {
   const sameSchedule = known !== undefined && !known.removed && JSON.stringify(known.schedule) === JSON.stringify(skill.schedule)

@@ -74,7 +74,9 @@ export const byHand = Effect.fnUntraced(function* ({ known, children, released }
         if (!known.has(skill)) return yield* unknownSkill(skill, known.keys())
         if (ledger.skills.get(skill)?.quarantined === undefined) return yield* notAside(skill)
         yield* append({ type: "skill.released", skill, by })
-        released(skill)
+        const child = children.get(skill)
+        if (child === undefined) released(skill)
+        else child.actor.send({ type: "skill.released" })
       },
       (effect) => Effect.uninterruptible(releasing.withPermit(effect))
     ),

@@ -19,6 +19,7 @@ import { type ActorArgs, fromEffect, plug } from "./actor.ts"
 import type { Disk } from "./Disk.ts"
 import { believed } from "./Evidence.ts"
 import type { Process } from "./Process.ts"
+import { consequences } from "./Standing.ts"
 import { placeShim } from "./Shim.ts"
 import { Entry, type SkillEntry } from "./SkillFunction.ts"
 import { performModule } from "./SkillHost.ts"
@@ -176,10 +177,10 @@ const settle = Effect.fnUntraced(function* (
   const previousOutcome = store.ledger.skills.get(definition.name)?.last?.settled?.outcome
   const told = session !== undefined && decideReport(definition.report.when, { outcome, previousOutcome })
   const settled = { type: "run.settled", run, outcome, reason, startedAtMs, durationMs, fields } as const
-  yield* store.append({
-    ...settled,
-    report: told ? { session: definition.report.session ?? session, text: reportText(settled, summary) } : null
-  })
+  const report = told ? { session: definition.report.session ?? session, text: reportText(settled, summary) } : null
+  const { events, tell } = yield* consequences(definition, outcome)
+  yield* store.append({ ...settled, report }, ...events)
+  yield* tell
 })
 
 /** The end of a run whose first attempt would begin too long after its slot. */

@@ -46,12 +46,13 @@ interface Question {
   readonly cause: Cause
   readonly heldFor: string | undefined
   readonly runs: ReadonlyArray<string>
+  readonly probe: boolean
 }
 
 /** Decides over every slot from the last settled one until now, puts that on record in one batch, and gives the new runs. */
 const decide = Effect.fnUntraced(function* (
   { definition }: SkillEntry,
-  { cause, heldFor, runs }: Question,
+  { cause, heldFor, runs, probe }: Question,
   sendBack: (event: SkillEvent) => void
 ): Effect.fn.Return<Decision, StorageFailed, StateStore | Claims | Process | Ramp> {
   const { ledger, append } = yield* StateStore
@@ -62,7 +63,8 @@ const decide = Effect.fnUntraced(function* (
   const ramp = yield* Ramp
   // Slots that were missed wait behind a run under way; only one that falls due during it overlaps.
   const overlap = cause === "due" ? decideOverlap(definition.overlap, runs) : { _tag: "Run" as const }
-  const decision = decideSlots(definition, schedule, {
+  const catchUp = probe && definition.catchUp === "all" ? "latest" : definition.catchUp
+  const decision = decideSlots({ ...definition, catchUp }, schedule, {
     nowMs,
     settledThroughMs: record.settledThroughMs,
     lastClaimedAtMs: schedule._tag === "Paced" ? lastClaimedAtMs(ledger, record) : undefined,

@@ -19,7 +19,7 @@ import type { RunRecord } from "../domain/Ledger.ts"
 import type { RunId } from "../domain/Run.ts"
 import { atOnce } from "../domain/policies/overlap.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
-import { pausedReason } from "../domain/Wish.ts"
+import { asideReason, pausedReason } from "../domain/Wish.ts"
 import { type Closed, type Gate, runUnderWay, type skillMachine } from "../machines/skill.ts"
 import { type Crash, supervisorMachine } from "../machines/supervisor.ts"
 import { fromEffect, plug, runMachine } from "./actor.ts"
@@ -31,6 +31,7 @@ import { resume, type Run } from "./Run.ts"
 import { Scheduler } from "./Scheduler.ts"
 import { bind } from "./Skill.ts"
 import { Entry, type SkillEntry } from "./SkillFunction.ts"
+import { Standing } from "./Standing.ts"
 import { StateStore } from "./StateStore.ts"
 import type { Disk } from "./Disk.ts"
 import type { Process } from "./Process.ts"
@@ -124,20 +125,33 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     crashed: (crash: Crash) => void
   ) {
     const entry = known.get(name)
-    if (entry === undefined || store.ledger.skills.get(name)?.quarantined !== undefined) return
+    const record = store.ledger.skills.get(name)
+    if (entry === undefined || (record?.quarantined !== undefined && record.probe === undefined)) return
     const { definition } = entry
     const scope = yield* Scope.fork(skills)
     const nowMs = yield* Clock.currentTimeMillis
-    const wish = store.ledger.skills.get(name)?.paused
+    const wish = record?.paused
+    const aside = record?.probe && {
+      reason: `put aside: ${asideReason(record.quarantined ?? "", record.probe.atMs)}`,
+      probeInMs: Math.max(0, record.probe.atMs - nowMs)
+    }
     const paused = wish && pausedReason(wish)
     const gate = gateOf(definition, paused)
     const unsettled = records.flatMap((run) => (run.phase === "parked" ? [] : [resume(run, definition, nowMs)]))
     const running = yield* runMachine(machine, {
       id: name,
-      input: { name, unsettled, gate, atOnce: atOnce(definition.overlap) },
+      input: { name, unsettled, gate, atOnce: atOnce(definition.overlap), aside },
       inspect: under(inspector, shownUnder),
       after: Effect.asVoid(working.await)
-    }).pipe(Effect.provideService(Entry, entry), Scope.provide(scope), Effect.provideContext(hands))
+    }).pipe(
+      Effect.provideService(Entry, entry),
+      Effect.provideService(Standing, {
+        send: (event) => running.actor.send(event),
+        setPaused: (reason) => children.get(name)?.setPaused(reason)
+      }),
+      Scope.provide(scope),
+      Effect.provideContext(hands)
+    )
     const child: Child = {
       definition,
       actor: running.actor,
@@ -198,7 +212,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
                 : held !== undefined
                   ? "held"
                   : "waiting",
-        reason: quarantined ?? child?.paused ?? held,
+        reason: quarantined === undefined ? (child?.paused ?? held) : asideReason(quarantined, store.ledger.skills.get(name)?.probe?.atMs),
         run: snapshot && runUnderWay(snapshot.context),
         nextDueAtMs: due.get(name)
       }

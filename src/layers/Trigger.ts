@@ -34,6 +34,8 @@ export const claimByHand = Effect.fnUntraced(function* (
     const want = "lower case letters, digits and inner dashes, at most 64"
     return yield* refused("TRIGGER_KEY", "trigger key", shown(key), want, "choose another key")
   }
+  const quarantined = store.ledger.skills.get(skill)?.quarantined
+  if (quarantined !== undefined) return yield* asideSkill(skill, quarantined)
   const earlier = key === undefined ? undefined : madeBy(key, skill, store.ledger.runs.keys())
   if (earlier !== undefined) return earlier
   if (!gate.open && gate.claimed !== "start") {
@@ -66,7 +68,13 @@ export const unknownSkill = (given: string, known: Iterable<string>): Refused =>
 
 /** It is known and has no actor: it was put aside, or is about to be started again. */
 export const asideSkill = (skill: string, quarantined: string | undefined): Refused =>
-  refused("SKILL_ASIDE", skill, quarantined ?? "no actor at the moment", "a skill at work", "`holdfast status` says how it stands")
+  refused(
+    "SKILL_ASIDE",
+    skill,
+    quarantined ?? "no actor at the moment",
+    "a skill at work",
+    "`holdfast skills release` lets it work again; `holdfast status` says how it stands"
+  )
 
 /** It was not put aside, or is at work again. */
 export const notAside = (skill: string): Refused =>

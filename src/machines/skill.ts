@@ -10,6 +10,13 @@ export interface SkillInput {
   readonly gate: Gate
   /** How many of its runs may be under way at a time. */
   readonly atOnce: number
+  readonly aside?: Aside | undefined
+}
+
+/** Put aside, since its runs keep failing or it ends the runtime; `probeInMs` from now it may show that it works again. */
+export interface Aside {
+  readonly reason: string
+  readonly probeInMs: number
 }
 
 /** Whether this skill may start work now; if not, why, and what becomes of runs that are claimed already. */
@@ -39,6 +46,8 @@ export interface SkillContext {
   readonly waitUntilMs: number | undefined
   /** Claimed runs in the order of their claims; one leaves when it is settled. */
   readonly runs: ReadonlyArray<RunInput>
+  /** While it is put aside, its probe included; `waits` until the probe is due. */
+  readonly aside: (Aside & { readonly waits: boolean }) | undefined
   /** Those under way, by name. */
   readonly started: ReadonlyArray<string>
   readonly atOnce: number
@@ -52,6 +61,8 @@ export type SkillEvent =
   | { readonly type: "run.claimed"; readonly run: RunInput }
   /** Ends a run that is under way, or keeps one that waits from starting; both are settled as cancelled. */
   | { readonly type: "run.cancel"; readonly run: string; readonly by: string }
+  | ({ readonly type: "skill.quarantined" } & Aside)
+  | { readonly type: "skill.released" }
   | DoneActorEvent<Settlement | undefined>
 
 export const skillMachine = setup({
@@ -73,12 +84,15 @@ export const skillMachine = setup({
         readonly heldFor: string | undefined
         /** The runs that are claimed and not settled, in the order of their claims. */
         readonly runs: ReadonlyArray<string>
+        /** At most one run: it is to show whether the skill works again. */
+        readonly probe: boolean
       }
     >("decide"),
     run: runMachine
   },
   guards: {
-    gateOpen: ({ context }) => context.gate.open,
+    gateOpen: ({ context }) => reasonToWait(context) === undefined,
+    isAside: ({ context }) => context.aside !== undefined,
     mayStart: ({ context }) => startable(context).length > 0,
     mustWait: (_, { wait }: Decision) => wait !== undefined,
     isIdle: ({ context }) => context.started.length === 0,
@@ -90,7 +104,10 @@ export const skillMachine = setup({
     closeGate: assign({ gate: (_, closed: Closed) => ({ open: false, ...closed }) }),
     noteDue: assign({ cause: "due" }),
     noteReleased: assign({ cause: "released" }),
-    noteHeld: assign({ heldFor: ({ context }) => (context.gate.open ? undefined : context.gate.reason) }),
+    noteHeld: assign({ heldFor: ({ context }) => reasonToWait(context) }),
+    putAside: assign({ aside: (_, { reason, probeInMs }: Aside) => ({ reason, probeInMs, waits: true }) }),
+    permitProbe: assign({ aside: ({ context: { aside } }) => aside && { ...aside, waits: false } }),
+    trust: assign({ aside: undefined }),
     noteWait: assign((_, { wait }: Decision) => ({ heldFor: wait?.reason, waitUntilMs: wait?.untilMs })),
     forgetHeld: assign({ heldFor: undefined, waitUntilMs: undefined }),
     addRuns: assign({ runs: ({ context }, runs: ReadonlyArray<RunInput>) => [...context.runs, ...runs] }),
@@ -111,14 +128,18 @@ export const skillMachine = setup({
       (_, { run }: { run: string; by: string }) => run,
       (_, { by }) => ({ type: "run.cancel", by })
     )
+  },
+  delays: {
+    probe: ({ context }) => context.aside?.probeInMs ?? 0
   }
 }).createMachine({
   id: "skill",
   meta: {
     guarantee: "Every slot that it owes is claimed or settled in one durable batch, and no more runs of it are under way than may be."
   },
-  context: ({ input: { unsettled, ...input } }) => ({
+  context: ({ input: { unsettled, aside, ...input } }) => ({
     ...input,
+    aside: aside && { ...aside, waits: true },
     cause: "started",
     heldFor: undefined,
     waitUntilMs: undefined,
@@ -152,8 +173,8 @@ export const skillMachine = setup({
         held: {
           tags: "degraded",
           entry: "noteHeld",
+          always: { guard: "gateOpen", target: "deciding", actions: "noteReleased" },
           on: {
-            "gate.opened": { target: "deciding", actions: ["openGate", "noteReleased"] },
             "gate.closed": {
               target: "held",
               reenter: true,
@@ -173,7 +194,12 @@ export const skillMachine = setup({
           tags: "operational",
           invoke: {
             src: "decide",
-            input: ({ context }) => ({ cause: context.cause, heldFor: context.heldFor, runs: context.runs.map(({ run }) => run) }),
+            input: ({ context: { cause, heldFor, runs, aside } }) => ({
+              cause,
+              heldFor,
+              runs: runs.map(({ run }) => run),
+              probe: aside !== undefined
+            }),
             onDone: [
               {
                 guard: { type: "mustWait", params: ({ event }) => event.output },
@@ -184,6 +210,21 @@ export const skillMachine = setup({
             ]
           }
         }
+      }
+    },
+    /** Whether it may do its work: a circuit breaker over the outcomes of its runs. */
+    trust: {
+      initial: "closed",
+      on: {
+        "skill.quarantined": { target: ".open", actions: { type: "putAside", params: ({ event }) => event } },
+        "skill.released": { target: ".closed", actions: "trust" }
+      },
+      states: {
+        closed: { tags: "operational", always: { guard: "isAside", target: "open" } },
+        /** Nothing of it starts; its slots wait. */
+        open: { tags: "degraded", after: { probe: "halfOpen" } },
+        /** One run may show that it works again. */
+        halfOpen: { tags: "degraded", entry: "permitProbe" }
       }
     },
     work: {
@@ -218,8 +259,13 @@ export const runUnderWay = (context: SkillContext): string | undefined => contex
 
 export type { RunInput }
 
+/** Why slots may not become runs now. */
+const reasonToWait = ({ gate, aside, runs }: SkillContext): string | undefined =>
+  aside !== undefined && (aside.waits || runs.length > 0) ? aside.reason : gate.open ? undefined : gate.reason
+
 /** What was cancelled begins at once, since it only has to be settled; of the others as many as may. */
-const startable = ({ gate, runs, started, atOnce }: SkillContext): ReadonlyArray<RunInput> => {
+const startable = ({ gate, runs, started, aside, ...context }: SkillContext): ReadonlyArray<RunInput> => {
+  const atOnce = aside === undefined ? context.atOnce : aside.waits ? 0 : 1
   const waiting = runs.filter(({ run }) => !started.includes(run))
   const working = runs.filter(({ run, cancelled }) => started.includes(run) && cancelled === undefined).length
   return [

@@ -94,7 +94,7 @@ describe("the story of a slot", () => {
       [...base, { type: "skill.quarantined", atMs: s(5), ...bySkill, why: "crashes" }],
       20,
       25,
-      { _tag: "Quarantined", why: "crashes" }
+      { _tag: "Quarantined", why: "crashes", probeAtMs: undefined }
     ],
     ["waits for a start", [...base, stopped(12)], 20, 25, { _tag: "Down" }],
     ["waits for the runtime", [...base], 20, 25, { _tag: "Held" }]

@@ -91,14 +91,14 @@ describe("an inspector", () => {
     await lookedAt(createInspector({ send: (event) => void events.push(event) }).inspect)
     await Effect.runPromise(Effect.sleep(50))
     const beat = actorsOf(events).find(({ name }) => name === "beat")
-    assert.sameMembers(Object.keys(JSON.parse(beat?.definition ?? "{}").states), ["slots", "work"])
+    assert.sameMembers(Object.keys(JSON.parse(beat?.definition ?? "{}").states), ["slots", "trust", "work"])
     const of = (type: string) => events.filter((event) => event.type === type && event.sessionId === beat?.sessionId)
     assert.include(
       of("@xstate.event").map((event) => ("event" in event ? event.event.type : "")),
       "slot.due"
     )
     const values = of("@xstate.snapshot").map((event) => JSON.stringify((event as { snapshot: { value?: unknown } }).snapshot.value))
-    assert.include(values, JSON.stringify({ slots: "waiting", work: "executing" }))
+    assert.include(values, JSON.stringify({ slots: "waiting", trust: "closed", work: "executing" }))
   })
 
   it("that throws harms nobody, be it a function or an observer", async () => {

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import type { Ledger } from "../../src/domain/Ledger.ts"
 import { hashOf } from "../../src/domain/canonical.ts"
 import { Disk } from "../../src/layers/Disk.ts"
 import { readState } from "../../src/layers/StateStore.ts"
@@ -21,6 +22,12 @@ const fixture = (name: string) => {
 }
 const quiet = Effect.provide(Logger.layer([]))
 
+/** Without what later versions draw from the same events. */
+const asKnownThen = (ledger: Ledger): Ledger => {
+  for (const skill of ledger.skills.values()) skill.failedAtMs = []
+  return ledger
+}
+
 describe("a state directory of an earlier format", () => {
   it("has a fixture of each", () => {
     const found = readdirSync(fixtures).flatMap((format) => readdirSync(join(fixtures, format)).map((name) => `${format}/${name}`))
@@ -33,16 +40,16 @@ describe("a state directory of an earlier format", () => {
         const files = fixture(name)
         yield* plant("/state", files)
         const before = (yield* readState("/state")).ledger
-        assert.strictEqual(hashOf(before), hash)
+        assert.strictEqual(hashOf(asKnownThen(before)), hash)
         assert.deepStrictEqual(yield* filesOf("/state"), files, "reading changes nothing")
         const after = yield* session("/state", (store) =>
           Effect.gen(function* () {
-            assert.strictEqual(hashOf(store.ledger), hash)
+            assert.strictEqual(hashOf(asKnownThen(store.ledger)), hash)
             yield* store.append(adopted("new"))
             return hashOf(store.ledger)
           })
         )
-        assert.strictEqual(hashOf((yield* readState("/state")).ledger), after)
+        assert.strictEqual(hashOf(asKnownThen((yield* readState("/state")).ledger)), after)
         assert.deepStrictEqual(
           yield* filesOf("/state", ["backup/format-1"]),
           new Map([...files].map(([path, bytes]) => [path.replace("journal/", "backup/format-1/"), bytes]))

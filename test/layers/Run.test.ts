@@ -191,7 +191,7 @@ describe("an attempt", () => {
     inVirtualTime(
       Effect.gen(function* () {
         let begun = 0
-        const skill = given({ schedule: { at: "2026-11-22T06:00:10Z" } }, () =>
+        const skill = given({ schedule: { at: "2026-11-22T06:00:10Z" }, quarantine: { failures: 0 } }, () =>
           Effect.andThen(
             Effect.sync(() => {
               begun += 1

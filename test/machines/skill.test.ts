@@ -39,7 +39,16 @@ const working = Effect.fnUntraced(function* (gate: Gate, unsettled: ReadonlyArra
         }
       }),
       decide: fromEffect(
-        ({ input }: { input: { readonly cause: Cause; readonly heldFor: string | undefined; readonly runs: ReadonlyArray<string> } }) =>
+        ({
+          input
+        }: {
+          input: {
+            readonly cause: Cause
+            readonly heldFor: string | undefined
+            readonly runs: ReadonlyArray<string>
+            readonly probe: boolean
+          }
+        }) =>
           Effect.sync((): Decision => {
             asked.push(
               [
@@ -79,7 +88,10 @@ const working = Effect.fnUntraced(function* (gate: Gate, unsettled: ReadonlyArra
         Effect.sync(() => actor.send(event)),
         TestClock.adjust(1)
       ),
-    value: () => actor.getSnapshot().value
+    value: () => {
+      const { slots, work } = actor.getSnapshot().value
+      return { slots, work }
+    }
   }
 })
 

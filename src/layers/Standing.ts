@@ -1,0 +1,58 @@
+/** What a settled run means for the standing of its skill: put aside, trusted again, or paused; in one batch with the outcome. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { Outcome } from "../domain/Outcome.ts"
+import { skillIntensity } from "../domain/policies/intensity.ts"
+import { decideStanding } from "../domain/policies/quarantine.ts"
+import type { SkillDefinition } from "../domain/Skill.ts"
+import { asideReason, pausedReason } from "../domain/Wish.ts"
+import type { SkillEvent } from "../machines/skill.ts"
+import { type NewEvent, StateStore } from "./StateStore.ts"
+
+/** Hears of a change once it is on record; whose skill it is knows the one who provides it. */
+export class Standing extends Context.Reference<{
+  readonly send: (event: Extract<SkillEvent, { readonly type: "skill.quarantined" | "skill.released" }>) => void
+  readonly setPaused: (reason: string) => void
+}>("holdfast/layers/Standing", { defaultValue: () => ({ send: () => {}, setPaused: () => {} }) }) {}
+
+/** The events that go with this outcome, and what tells the skill's actor of them afterwards. */
+export const consequences = Effect.fnUntraced(function* (
+  { name: skill, intensity = skillIntensity, pauseAfter }: SkillDefinition,
+  outcome: Outcome
+): Effect.fn.Return<{ readonly events: ReadonlyArray<NewEvent>; readonly tell: Effect.Effect<void> }, never, StateStore> {
+  const record = (yield* StateStore).ledger.skills.get(skill)
+  const { send, setPaused } = yield* Standing
+  if (record === undefined) return { events: [], tell: Effect.void }
+  const nowMs = yield* Clock.currentTimeMillis
+  const inARow = Math.min(record.failures, record.failedAtMs.length) + 1
+  if (outcome === "failed" && pauseAfter !== undefined && inARow >= pauseAfter && record.paused === undefined) {
+    const wish = { by: "holdfast", why: `${pauseAfter} runs in a row failed` }
+    return { events: [{ type: "skill.paused", skill, ...wish }], tell: Effect.sync(() => setPaused(pausedReason(wish))) }
+  }
+  const standing = decideStanding({
+    outcome,
+    failedAtMs: outcome === "failed" ? [...record.failedAtMs, nowMs] : record.failedAtMs,
+    nowMs,
+    probes: record.probe?.failed,
+    intensity
+  })
+  switch (standing._tag) {
+    case "Unchanged":
+      return { events: [], tell: Effect.void }
+    case "Trusted":
+      return {
+        events: [{ type: "skill.released", skill, by: "its probe, which succeeded" }],
+        tell: Effect.sync(() => send({ type: "skill.released" }))
+      }
+    case "Aside": {
+      const { probeInMs, probes } = standing
+      const why = probes === 0 ? `its runs keep failing` : `its probe failed, the ${probes}. time`
+      const probeAtMs = nowMs + probeInMs
+      return {
+        events: [{ type: "skill.quarantined", skill, why, probeAtMs, probes }],
+        tell: Effect.sync(() => send({ type: "skill.quarantined", reason: `put aside: ${asideReason(why, probeAtMs)}`, probeInMs }))
+      }
+    }
+  }
+})
