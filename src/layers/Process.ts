@@ -12,6 +12,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { type ChildProcess, spawn } from "node:child_process"
+import * as fs from "node:fs"
 import type { Duplex } from "node:stream"
 import type { ProcessIdentity } from "../domain/Attempt.ts"
 import type { Environment } from "../domain/Environment.ts"
@@ -36,6 +37,8 @@ export interface ProcessSpec<E, R> {
   readonly graceMs: number
   /** Runs before anything of the process is believed; when it fails the process is stopped and the run fails with it. */
   readonly onSpawned: (identity: ProcessIdentity) => Effect.Effect<void, E, R>
+  /** A file that the process reads as its input, absolute; without one the input is empty. */
+  readonly stdin?: string
   /** Serves a pipe that the child has as descriptor 3, until the process has ended. */
   readonly serve?: (channel: Channel) => Effect.Effect<unknown, never, R>
 }
@@ -114,6 +117,8 @@ const start = Effect.fnUntraced(function* <E, R>(spec: ProcessSpec<E, R>): Effec
   const outputs = yield* Effect.forEach(["stdout.log", "stderr.log"], (name) => openOutput(`${spec.directory}/${name}`)).pipe(
     Effect.mapError((cause) => spawnFailed(spec, cause, spec.directory))
   )
+  const input =
+    spec.stdin === undefined ? "ignore" : yield* Effect.mapError(openInput(spec.stdin), (cause) => spawnFailed(spec, cause, spec.directory))
   const process = yield* Effect.callback<ChildProcess & { readonly pid: number }, SpawnFailed>((resume) => {
     const refuse = (cause: NodeJS.ErrnoException) => resume(Effect.fail(spawnFailed(spec, cause)))
     try {
@@ -122,7 +127,7 @@ const start = Effect.fnUntraced(function* <E, R>(spec: ProcessSpec<E, R>): Effec
         cwd: spec.cwd,
         env: { ...spec.env, HOLDFAST_RUN_DIRECTORY: spec.directory },
         detached: true,
-        stdio: ["ignore", outputs[0]!.fd, outputs[1]!.fd, ...(spec.serve === undefined ? [] : ["pipe" as const])]
+        stdio: [input, outputs[0]!.fd, outputs[1]!.fd, ...(spec.serve === undefined ? [] : ["pipe" as const])]
       })
       process.on("error", refuse)
       if (process.pid !== undefined) resume(Effect.succeed(process as typeof process & { readonly pid: number }))
@@ -139,6 +144,15 @@ const start = Effect.fnUntraced(function* <E, R>(spec: ProcessSpec<E, R>): Effec
     spec.serve === undefined ? undefined : yield* Effect.forkDetach(spec.serve(channelOver(process.stdio[3] as Duplex, lineLengthMax)))
   return { pid: process.pid, process, ended, serving }
 })
+
+const openInput = (path: string): Effect.Effect<number, NodeJS.ErrnoException, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.try({
+      try: () => fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW),
+      catch: (cause) => cause as NodeJS.ErrnoException
+    }),
+    (fd) => Effect.sync(() => fs.closeSync(fd))
+  )
 
 /** Stops what is still there, then waits for the child to be reaped. Returns the pids that outlived even KILL. */
 const finish = Effect.fnUntraced(function* <E, R>(child: Child, { directory, graceMs }: ProcessSpec<E, R>) {

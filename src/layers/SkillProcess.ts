@@ -21,8 +21,17 @@ export const performProcess = Effect.fn("SkillProcess.perform")(function* <E, R>
 ): Effect.fn.Return<AttemptEnd, E, R | Process> {
   const { work } = definition
   if (work._tag !== "Process") return yield* Effect.die(new Error(`${definition.name} is not a process`))
+  return yield* runProgram(definition, facts, { argv: work.argv, folder: work.folder, onSpawned })
+})
+
+/** Runs a program that may leave its answer in `HOLDFAST_RESULT`. */
+export const runProgram = Effect.fnUntraced(function* <E, R>(
+  definition: SkillDefinition,
+  facts: AttemptFacts,
+  start: Omit<SkillStart<E, R>, "answerFile">
+): Effect.fn.Return<AttemptEnd, E, R | Process> {
   const answerFile = `${facts.directory}/result.json`
-  const end = yield* runSkill(definition, facts, { argv: work.argv, folder: work.folder, onSpawned, answerFile })
+  const end = yield* runSkill(definition, facts, { ...start, answerFile })
   if (end._tag !== "Exited" || end.code !== 0) return yield* failureOf(end, definition, facts)
   const answer = readResult(answerFile)
   return typeof answer === "string" ? failed("RUN_RESULT", `result.json: ${answer}`, false) : { _tag: "Succeeded", ...answer }
@@ -33,6 +42,8 @@ export interface SkillStart<E, R> {
   readonly argv: readonly [string, ...ReadonlyArray<string>]
   readonly folder: string
   readonly onSpawned: (identity: ProcessIdentity) => Effect.Effect<void, E, R>
+  /** The file that it reads as its input. */
+  readonly stdin?: string
   readonly serve?: (channel: Channel) => Effect.Effect<unknown, never, R>
   /** Removed before the start: an earlier attempt's answer is not this one's. */
   readonly answerFile?: string

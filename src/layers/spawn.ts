@@ -72,7 +72,7 @@ export const isPassing = ({ code }: SpawnFailed): boolean =>
   ["EAGAIN", "ENOMEM", "EMFILE", "ENFILE", "ETXTBSY", "DIRECTORY"].some((name) => code === `RUN_SPAWN_${name}`)
 
 const answers: Readonly<Record<string, readonly [want: string, fix: string]>> = {
-  ENOENT: ["a program that exists", "correct `run`, or put the program on the PATH that Holdfast was started with"],
+  ENOENT: ["a program that exists", "correct the command, or put the program on the PATH that Holdfast was started with"],
   EACCES: ["a file that may be executed", "chmod +x it, or name its interpreter in `run`"],
   E2BIG: ["arguments and environment within the system's limit", "pass large values in files"],
   EAGAIN: ["room for one more process", "raise the limit on processes, or run less at once"],

@@ -46,6 +46,19 @@ describe("the end of a process", () => {
     })
   )
 
+  it.live("comes after it has read what it was given: a file, or nothing", () =>
+    Effect.gen(function* () {
+      const dir = folder()
+      const stdin = join(dir, "input")
+      fs.writeFileSync(stdin, "line\n".repeat(50_000))
+      yield* run(spec(dir, ["wc", "-l"], { stdin }))
+      assert.strictEqual(fs.readFileSync(join(dir, "stdout.log"), "utf8").trim(), "50000")
+      yield* run(spec(dir, ["wc", "-l"]))
+      assert.strictEqual(fs.readFileSync(join(dir, "stdout.log"), "utf8").trim(), "0")
+      assert.strictEqual((yield* Effect.flip(run(spec(dir, ["wc", "-l"], { stdin: join(dir, "gone") })))).code, "RUN_SPAWN_DIRECTORY")
+    })
+  )
+
   it.live("after its time is TimedOut, and a child that ignores TERM is gone all the same", () =>
     Effect.gen(function* () {
       const dir = folder(),
