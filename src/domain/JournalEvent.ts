@@ -50,6 +50,8 @@ export const JournalEvent = Schema.Union([
   event("run.claimed", { run: text, skill: text, slot: instant, fence: count, digest: text, missed: count }),
   event("attempt.started", { run: text, attempt: count }),
   event("attempt.spawned", { run: text, attempt: count, pid: count, startTime: text, bootId: text }),
+  /** An attempt is about to hand its text to the agent's command: from here on it counts against the day's budget. */
+  event("prompt.started", { run: text, skill: text, attempt: count }),
   event("step.started", { run: text, attempt: count, step: text }),
   event("step.finished", { run: text, attempt: count, step: text, result: json }),
   event("attempt.failed", { run: text, attempt: count, reason: text, retryAtMs: Schema.NullOr(instant) }),

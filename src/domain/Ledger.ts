@@ -6,8 +6,10 @@
  */
 import type { JournalEvent, EventOf } from "./JournalEvent.ts"
 import type { Outcome, Phase } from "./Outcome.ts"
+import { sameDay } from "./policies/budget.ts"
 import type { RunId } from "./Run.ts"
 import type { Schedule } from "./Schedule.ts"
+import { promptsMax } from "./Skill.ts"
 
 /** What is known of one skill. */
 export interface SkillRecord {
@@ -32,6 +34,8 @@ export interface SkillRecord {
   last: RunRecord | undefined
   lastSuccessAtMs: number | undefined
   failures: number
+  /** When its prompts of the last day began, seen from the latest one; the newest `promptsMax`. They stay when the skill is removed. */
+  promptsAtMs: ReadonlyArray<number>
 }
 
 /** What is known of one run. */
@@ -152,6 +156,11 @@ export class Ledger {
         return this.#onRun(event.run, (run) => {
           run.process = event
         })
+      case "prompt.started":
+        return this.#onSkill(event.skill, (skill) => {
+          const { atMs } = event
+          skill.promptsAtMs = [...skill.promptsAtMs.filter((other) => sameDay(other, atMs)), atMs].slice(-promptsMax)
+        })
       case "step.started":
         return this.#onRun(event.run, (run) => {
           run.steps.set(event.step, "started")
@@ -216,6 +225,7 @@ export class Ledger {
       last: undefined,
       lastSuccessAtMs: undefined,
       failures: 0,
+      promptsAtMs: [],
       ...known,
       removed: false,
       digest: event.digest,

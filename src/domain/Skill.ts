@@ -70,6 +70,8 @@ export type Overlap = (typeof overlaps)[number]
 export const missedAfterMs = 5_000
 /** `catchUp: all` runs at most this many missed slots; the older ones are on record as missed. */
 export const catchUpMax = 10
+/** The highest budget of prompts a day; so many of each skill are remembered. */
+export const promptsMax = 1_000
 /** A run that was interrupted this often by deaths of the runtime is not tried again: it may be their cause. */
 export const interruptionsMax = 5
 

@@ -19,7 +19,7 @@ export const lineCount = (ledger: Ledger): number => 1 + ledger.skills.size + le
 export const linesOf = function* (ledger: Ledger): Generator<string, void> {
   yield JSON.stringify({ totals: encodeTotals(ledger) })
   for (const skill of ledger.skills.values()) {
-    yield JSON.stringify({ skill: encodeSkill(spare(skill)) })
+    yield JSON.stringify({ skill: encodeSkill(flatSkill(skill)) })
   }
   for (const run of ledger.runs.values()) yield JSON.stringify({ run: encodeRun(flat(run)) })
   for (const entry of ledger.outbox.values()) yield JSON.stringify({ entry: encodeEntry(entry) })
@@ -106,7 +106,8 @@ const SkillLine = Schema.Struct({
   deaths: Schema.optional(count),
   last: Schema.optional(RunLine),
   lastSuccessAtMs: Schema.optional(instant),
-  failures: count
+  failures: count,
+  promptsAtMs: Schema.optional(Schema.Array(instant))
 })
 
 const EntryLine = Schema.Struct({
@@ -139,27 +140,26 @@ const take = {
     Object.assign(ledger, totals)
     Object.assign(ledger.slots, slots)
   }),
-  skill: taking(
-    SkillLine,
-    (ledger, { schedule, paused, quarantined, probe, failedAtMs = [], deaths = 0, last, lastSuccessAtMs, ...rest }) => {
-      const standing = { paused, quarantined, probe, failedAtMs, deaths }
-      ledger.skills.set(rest.name, { ...rest, schedule, ...standing, last: last && mapped(last), lastSuccessAtMs })
-    }
-  ),
+  skill: taking(SkillLine, (ledger, skill) => {
+    const { schedule, paused, quarantined, probe, failedAtMs = [], deaths = 0, last, lastSuccessAtMs, promptsAtMs = [], ...rest } = skill
+    const standing = { paused, quarantined, probe, failedAtMs, deaths }
+    ledger.skills.set(rest.name, { ...rest, schedule, ...standing, last: last && mapped(last), lastSuccessAtMs, promptsAtMs })
+  }),
   run: taking(RunLine, (ledger, run) => void ledger.runs.set(run.run, mapped(run))),
   entry: taking(EntryLine, (ledger, { sent, ...rest }) => void ledger.outbox.set(rest.run, { ...rest, sent })),
   parked: taking(ParkedLine, (ledger, [run, reason]) => void ledger.parked.set(run, reason))
 }
 
-const flat = (run: RunRecord): typeof RunLine.Type => ({ ...run, steps: [...run.steps] })
-
 /** Without what says nothing: so a state has one form, whatever the version knows beside it. */
-const spare = ({ failedAtMs, deaths, last, ...skill }: SkillRecord): typeof SkillLine.Type => ({
+const flatSkill = ({ failedAtMs, deaths, last, promptsAtMs, ...skill }: SkillRecord): typeof SkillLine.Type => ({
   ...skill,
   last: last && flat(last),
   ...(failedAtMs.length === 0 ? {} : { failedAtMs }),
-  ...(deaths === 0 ? {} : { deaths })
+  ...(deaths === 0 ? {} : { deaths }),
+  ...(promptsAtMs.length === 0 ? {} : { promptsAtMs })
 })
+
+const flat = (run: RunRecord): typeof RunLine.Type => ({ ...run, steps: [...run.steps] })
 
 const mapped = ({ retryAtMs, process, startedAtMs, steps, parked, settled, ...rest }: typeof RunLine.Type): RunRecord => ({
   ...rest,

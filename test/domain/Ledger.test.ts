@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { JournalEvent } from "../../src/domain/JournalEvent.ts"
+import { LedgerReader, linesOf } from "../../src/domain/canonical.ts"
 import { fold, Ledger, runsRemembered } from "../../src/domain/Ledger.ts"
+import { promptsMax } from "../../src/domain/Skill.ts"
 
 type Given = JournalEvent extends infer E ? (E extends JournalEvent ? Omit<E, "v" | "atMs"> & { atMs?: number } : never) : never
 const at = (events: ReadonlyArray<Given>): ReadonlyArray<JournalEvent> => events.map((event, i) => ({ v: 1, atMs: i + 1, ...event }))
@@ -193,6 +195,22 @@ describe("the ledger", () => {
       ledger.unsettled().map((run) => run.run),
       ["open"]
     )
+  })
+
+  it("counts the prompts of the last day, also of a skill that was removed, and no more than it needs", () => {
+    const day = 86_400_000
+    const prompt = (atMs: number): Given => ({ type: "prompt.started", run: "r", skill: "a", attempt: 1, atMs })
+    const ledger = after(adopted(), prompt(1_000), prompt(2_000), prompt(1_000 + day), { type: "skill.removed", skill: "a" }, adopted())
+    assert.deepStrictEqual(ledger.skills.get("a")?.promptsAtMs, [2_000, 1_000 + day])
+    const reader = new LedgerReader()
+    for (const line of linesOf(ledger)) assert.isTrue(reader.take(line))
+    assert.deepStrictEqual(reader.ledger, ledger)
+    const many = after(adopted(), ...Array.from({ length: promptsMax + 5 }, (_, i) => prompt(i))).skills.get("a")!.promptsAtMs
+    assert.deepStrictEqual([many.length, many[0], many.at(-1)], [promptsMax, 5, promptsMax + 4])
+  })
+
+  it("writes a skill that never had a prompt as it always did", () => {
+    assert.notInclude([...linesOf(after(adopted()))].join(""), "prompt")
   })
 
   it("passes over events that name what it does not know", () => {

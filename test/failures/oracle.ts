@@ -75,9 +75,12 @@ const ofSkill = fc.oneof(
 const claimed = fc
   .tuple(run, of("run.claimed", { slot: instant, fence: count, digest: text, missed: count }))
   .map(([id, event]) => ({ ...event, run: id, skill: skillOf(id) }) as JournalEvent)
+/** Some of them a day apart. */
+const prompted = of("prompt.started", { run, skill: name, attempt, atMs: fc.constantFrom(0, 1_000, 86_399_999, 86_400_000, 86_401_000) })
 const attempted = fc.oneof(
   { arbitrary: of("attempt.started", { run, attempt }), weight: 2 },
   of("attempt.spawned", { run, attempt, pid: count, startTime: text, bootId: text }),
+  { arbitrary: prompted, weight: 2 },
   { arbitrary: of("step.started", { run, attempt, step }), weight: 2 },
   { arbitrary: of("step.finished", { run, attempt, step, result }), weight: 2 },
   of("attempt.failed", { run, attempt, reason: text, retryAtMs: fc.option(instant) }),
@@ -382,6 +385,9 @@ const shape = (ledger: Ledger): unknown => {
       last_success: skill.lastSuccessAtMs ?? null,
       failures: skill.failures
     })),
+    prompts: byName([...ledger.skills.values()], (skill) => skill.name).flatMap(({ name, promptsAtMs }) =>
+      promptsAtMs.map((at) => ({ skill: name, at }))
+    ),
     runs: [...runs.filter(({ phase }) => phase !== "settled"), ...runs.filter(({ phase }) => phase === "settled")].map(row),
     steps: byName(
       runs.flatMap(({ run, steps }) =>

@@ -11,6 +11,7 @@ const schema = `
   create table run (id text primary key, skill text, slot real, fence int, digest text, missed int, claimed real, phase text,
     attempts int default 0, failed int default 0, retry real, parked text, process text, started real, settled text, place int);
   create table step (run text, name text, result text, primary key (run, name));
+  create table prompt (skill text, at real, place integer primary key);
   create table entry (run text primary key, session text, text text, settled real, sent text, place int);
   create table parked (run text primary key, reason text);
   create table total (name text primary key, value);
@@ -94,6 +95,9 @@ export class SqliteModel {
         )
       case "attempt.spawned":
         return void run(`update run set process = ? where id = ? and ${open}`, `${e.pid} ${e.startTime} ${e.bootId}`, e.run)
+      case "prompt.started":
+        run("delete from prompt where skill = ? and abs(at - ?) >= 86400000", e.skill, e.atMs)
+        return void run("insert into prompt (skill, at) select name, ? from skill where name = ?", e.atMs, e.skill)
       case "attempt.failed":
         return void run(
           `update run set phase = 'retryable', failed = failed + 1, retry = ?, process = null where id = ? and ${open}`,
@@ -176,6 +180,7 @@ export class SqliteModel {
         rows("select name, value from total where name <> 'place'").map(({ name, value }) => [String(name), value])
       ),
       skills: rows("select * from skill order by name"),
+      prompts: rows("select skill, at from prompt order by skill, place"),
       runs: rows("select * from run order by phase = 'settled', place").map(({ place: _, ...row }) => row),
       steps: rows("select * from step order by run, name"),
       entries: rows("select run, session, text, settled, sent from entry order by place"),

@@ -82,6 +82,7 @@ export const unfinishedRuns = (events: ReadonlyArray<JournalEvent>, throughMs: n
 const ofRun = new Set([
   "attempt.started",
   "attempt.spawned",
+  "prompt.started",
   "step.started",
   "step.finished",
   "attempt.failed",
