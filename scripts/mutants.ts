@@ -19,6 +19,7 @@ import { standingMutants } from "./mutants/standing.ts"
 import { timingMutants } from "./mutants/timing.ts"
 import { overlapMutants } from "./mutants/overlap.ts"
 import { pauseMutants } from "./mutants/pause.ts"
+import { promptMutants } from "./mutants/prompt.ts"
 import { realMutants } from "./mutants/real.ts"
 import { simulatedMutants } from "./mutants/simulated.ts"
 import { timeMutants } from "./mutants/time.ts"
@@ -50,6 +51,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...whyMutants,
   ...timeMutants,
   ...evidenceMutants,
+  ...promptMutants,
   {
     name: "the supervisor is invoked below a mode of the link",
     edits: [

@@ -18,6 +18,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { resolve } from "node:path"
 import type { Actor } from "xstate"
+import type { AgentSettings } from "./domain/Agent.ts"
 import type { JournalEvent } from "./domain/JournalEvent.ts"
 import type { Picture } from "./domain/Picture.ts"
 import type { SkillFunction } from "./domain/SkillContext.ts"
@@ -67,6 +68,8 @@ export interface RuntimeOptions {
   readonly timezone?: string
   /** Without one the mode is `standalone`. */
   readonly gateway?: { readonly url: string; readonly token?: string; readonly session?: string }
+  /** The command that prompt skills hand their text to: `{ command: ["agent", "--file", "{promptFile}"], timeout, perDay, env }`. */
+  readonly agent?: AgentSettings
   /** Start without firing anything; `release()` opens. */
   readonly hold?: boolean
   /** How long running skills may take to finish in `stop()`, in milliseconds (30,000). */

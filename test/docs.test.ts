@@ -75,7 +75,7 @@ describe("a page", () => {
   it("says not yet of nothing that is there", () => {
     const [text = ""] = notYet.exec(read("README.md")) ?? []
     const missing = [...text.matchAll(/`(?:holdfast )?([a-z]+)`/g)].map(([, word]) => word!)
-    assert.include(missing, "prompt")
+    assert.include(missing, "service")
     for (const { name } of commands) assert.notInclude(missing, name)
   })
 

@@ -3,6 +3,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { namesFile } from "../domain/Agent.ts"
 import { showDuration } from "../domain/durations.ts"
 import { explain, shown } from "../domain/Errors.ts"
 import type { Evidence } from "../domain/Evidence.ts"
@@ -40,6 +41,7 @@ export const command = defineCommand({
           zone: config.zone,
           report: config.report,
           env: config.env,
+          agent: config.agent,
           gateway: config.file === undefined || config.gateway !== undefined // Without a config nothing says that there is none.
         })
       ).pipe(Effect.provide(Skills.layer.pipe(Layer.provide([NodeFileSystem.layer, NodePath.layer]))))
@@ -120,16 +122,27 @@ const settings = (skill: SkillDefinition): ReadonlyArray<readonly [string, strin
   ],
   ["policies", `catchUp ${skill.catchUp}, overlap ${skill.overlap}, onInterruption ${skill.onInterruption}`],
   ...(skill.timing === undefined ? [] : [["timing", timingText(skill.timing)] as const]),
+  ...(budgetText(skill) === "" ? [] : [["budget", budgetText(skill)] as const]),
   ["needs", skill.needs.join(", ") || "nothing but this machine"],
   ["report", `${skill.report.when}${skill.report.session === undefined ? "" : ` to ${shown(skill.report.session)}`}`],
   ...(skill.evidence === undefined ? [] : [["evidence", evidenceText(skill.evidence)] as const]),
   ...(skill.env.length === 0 ? [] : [["env", skill.env.join(", ")] as const])
 ]
 
+const budgetText = ({ work }: SkillDefinition): string =>
+  work._tag !== "Prompt"
+    ? ""
+    : [
+        ...(work.perDay.own === undefined ? [] : [`${work.perDay.own} prompts in 24 hours`]),
+        ...(work.perDay.all === undefined ? [] : [`${work.perDay.all} of all prompt skills`])
+      ].join(", ")
+
 const workText = ({ work }: SkillDefinition): string => {
   switch (work._tag) {
     case "Process":
       return `run ${work.argv.map(shown).join(" ")}`
+    case "Prompt":
+      return `prompt ${namesFile(work.command) ? "to" : "on stdin of"} ${work.command.map(shown).join(" ")}`
     case "Module":
       return `module ${shown(work.file)}`
     case "Function":

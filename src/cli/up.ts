@@ -92,6 +92,7 @@ const plan = Effect.fnUntraced(function* ({
       gateway: url === undefined ? undefined : { url, token: config.token, session: config.gateway?.session },
       report: config.report,
       env: config.env,
+      agent: config.agent,
       drainDeadlineMs: config.drainDeadlineMs,
       ramp: config.ramp,
       ...common

@@ -31,6 +31,7 @@ export type AttemptFailure =
   | "MODULE_SYNTAX"
   | "MODULE_IMPORT_FAILED"
   | "MODULE_SHAPE"
+  | "PROMPT_BUDGET"
   | "STEP_INVALID"
 
 /** What every kind of work needs to know of the attempt it makes. */

@@ -2,7 +2,7 @@
  * The head of a SKILL.md: YAML between two lines of `---`, read strictly.
  *
  * Aliases, anchors, tags, merge keys, repeated keys and second documents are refused; nothing is ever evaluated. What
- * follows the head is text and not looked at.
+ * follows the head is text, given as it stands.
  */
 import * as Result from "effect/Result"
 import { type Document, isAlias, isMap, isScalar, LineCounter, parseAllDocuments, visit } from "yaml"
@@ -13,6 +13,8 @@ import { shown } from "./Errors.ts"
 export interface FrontMatter {
   readonly value: unknown
   readonly lineOf: (path: Path) => number
+  /** What follows the line that closes the head. */
+  readonly body: string
 }
 
 /** What is wrong with a file's bytes or head. `place` is its line, or line and column; empty for the whole file. */
@@ -73,7 +75,8 @@ export const readFrontMatter = (text: string): Result.Result<FrontMatter, FrontM
       fix: "add the closing ---"
     })
   }
-  const head = text.slice(opening[0].length, opening[0].length + closing.index)
+  const end = opening[0].length + closing.index
+  const head = text.slice(opening[0].length, end)
   const size = new TextEncoder().encode(head).length
   if (size > frontMatterBytesMax) {
     return Result.fail({
@@ -84,10 +87,11 @@ export const readFrontMatter = (text: string): Result.Result<FrontMatter, FrontM
       fix: "move text below the closing ---"
     })
   }
-  return readYaml(head.replaceAll("\r\n", "\n"))
+  const body = text.slice(end + closing[0].length).replace(/^\n/, "")
+  return Result.map(readYaml(head.replaceAll("\r\n", "\n")), (read) => ({ ...read, body }))
 }
 
-const readYaml = (head: string): Result.Result<FrontMatter, FrontMatterProblem> => {
+const readYaml = (head: string): Result.Result<Omit<FrontMatter, "body">, FrontMatterProblem> => {
   const lines = new LineCounter()
   const place = (offset: number) => {
     const { line, col } = lines.linePos(offset)

@@ -13,6 +13,16 @@ export type Work =
   | { readonly _tag: "Process"; readonly argv: readonly [string, ...ReadonlyArray<string>]; readonly folder: string }
   /** A module whose default export is `async (ctx) => ...`, run in a child host. `file` is absolute. */
   | { readonly _tag: "Module"; readonly file: string; readonly folder: string }
+  /** The text of a SKILL.md, handed to the agent's command. */
+  | {
+      readonly _tag: "Prompt"
+      readonly text: string
+      /** With its placeholders. */
+      readonly command: readonly [string, ...ReadonlyArray<string>]
+      /** Attempts that may begin within 24 hours: of all prompt skills, and of this one. */
+      readonly perDay: { readonly all: number | undefined; readonly own: number | undefined }
+      readonly folder: string
+    }
   /** A function given in code, run in this process. */
   | { readonly _tag: "Function" }
 

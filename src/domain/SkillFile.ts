@@ -4,6 +4,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import type { AgentSettings } from "./Agent.ts"
 import { parseDuration, showDuration } from "./durations.ts"
 import { mayDeclare } from "./Environment.ts"
 import { type ScheduleInvalid, shown, SkillInvalid } from "./Errors.ts"
@@ -14,7 +15,7 @@ import { failuresRemembered } from "./Ledger.ts"
 import { type Intensity, skillIntensity } from "./policies/intensity.ts"
 import { nameRule } from "./Run.ts"
 import { timingOf, timingSettings } from "./TimingFile.ts"
-import { overlaps, type SkillDefinition, skillDefaults } from "./Skill.ts"
+import { overlaps, promptsMax, type SkillDefinition, skillDefaults } from "./Skill.ts"
 
 const dayMs = 86_400_000
 const maybe = Schema.optionalKey
@@ -36,6 +37,11 @@ export const SkillSettings = Schema.Struct({
   ),
   module: maybe(text(1_024, "a module in the skill's folder, beginning with ./")),
   prompt: maybe(Schema.Boolean.annotate({ description: "hand the text to the agent command" })),
+  perDay: maybe(
+    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: promptsMax })).annotate({
+      description: "attempts of a prompt skill within 24 hours"
+    })
+  ),
   timeout: maybe(durationField(1, 366 * dayMs, "an attempt that takes longer is stopped")),
   grace: maybe(durationField(0, 3_600_000, "from TERM to KILL when an attempt is stopped")),
   catchUp: maybe(Schema.Literals(["latest", "all", "none"]).annotate({ description: "which of the missed slots run" })),
@@ -106,6 +112,12 @@ export const withOverride = (file: SkillSettings, override: SkillSettings): Skil
   }
 }
 
+/** What a prompt skill hands over, and to whom. */
+export interface Prompt {
+  readonly text: string
+  readonly agent: AgentSettings | undefined
+}
+
 /** A definition without what only the files can say: the digest, and that the entry is there. Its paths are as written. */
 export type SkillDraft = Omit<SkillDefinition, "digest">
 
@@ -116,7 +128,8 @@ export const draftSkill = ({
   settings,
   folder,
   zone,
-  where
+  where,
+  prompt
 }: {
   readonly name: string
   readonly description: string
@@ -124,13 +137,14 @@ export const draftSkill = ({
   readonly folder: string
   readonly zone: () => string
   readonly where: Where
+  readonly prompt?: Prompt
 }): Result.Result<SkillDraft, ReadonlyArray<SkillInvalid | ScheduleInvalid>> => {
   const { retry, report, evidence } = settings
   const attemptsMax = retry?.attempts ?? skillDefaults.retry.attemptsMax
   const firstMs = ms(retry?.first, skillDefaults.retry.firstMs)
   const capMs = ms(retry?.cap, Math.max(firstMs, skillDefaults.retry.capMs))
-  const work = workOf(settings, folder, where)
   const timing = timingOf(name, settings, () => settings.schedule?.timezone ?? zone())
+  const work = workOf(settings, folder, where, prompt)
   const schedule = settings.schedule === undefined ? noSchedule : readSchedule(settings.schedule, zone, where)
   const atLeastMs = ms(evidence?.atLeast, 0)
   const atMostMs = ms(evidence?.atMost, Infinity)
@@ -158,6 +172,9 @@ export const draftSkill = ({
             "raise evidence.atMost"
           )
         ]),
+    ...(settings.perDay === undefined || settings.prompt === true
+      ? []
+      : [invalid("FIELD_RANGE", where(["perDay"]), String(settings.perDay), "perDay only beside prompt: true", "remove perDay")]),
     ...(astray < 0
       ? []
       : [
@@ -221,24 +238,36 @@ export const invalid = (code: string, where: string, got: string, want: string, 
   new SkillInvalid({ code, where, got, want, fix })
 
 const workOf = (
-  { run, module, prompt }: SkillSettings,
+  { run, module, prompt, perDay }: SkillSettings,
   folder: string,
-  where: Where
+  where: Where,
+  { text, agent }: Prompt = { text: "", agent: undefined }
 ): Result.Result<SkillDefinition["work"], SkillInvalid> => {
   const kinds = Object.entries({ run, module, prompt }).flatMap(([key, value]) => (value === undefined || value === false ? [] : [key]))
-  if (kinds.length === 0) return Result.fail(invalid("WORK_MISSING", where([]), "no work", "one of run, module", "say what does the work"))
+  if (kinds.length === 0)
+    return Result.fail(invalid("WORK_MISSING", where([]), "no work", "one of run, module, prompt", "say what does the work"))
   if (kinds.length > 1)
     return Result.fail(invalid("WORK_AMBIGUOUS", where([kinds[1]!]), kinds.join(" and "), "one of run, module, prompt", "keep one of them"))
   if (prompt === true) {
-    return Result.fail(
-      invalid(
-        "PROMPT_UNCONFIGURED",
-        where(["prompt"]),
-        "prompt: true",
-        "run or module",
-        "no agent command is configured: let run call the agent's own command"
+    if (agent === undefined) {
+      const fix = "set agent.command in holdfast.config.json, or agent in createRuntime"
+      return Result.fail(
+        invalid("AGENT_MISSING", where(["prompt"]), "no agent", "the agent's command in the config, at agent.command", fix)
       )
-    )
+    }
+    if (text.trim() === "") {
+      return Result.fail(
+        invalid(
+          "PROMPT_EMPTY",
+          where(["prompt"]),
+          "no text below the front matter",
+          "the text for the agent",
+          "write it below the closing ---"
+        )
+      )
+    }
+    const [program, ...rest] = agent.command
+    return Result.succeed({ _tag: "Prompt", text, command: [program!, ...rest], perDay: { all: agent.perDay, own: perDay }, folder })
   }
   if (module !== undefined) {
     return module.startsWith("./")
@@ -248,7 +277,7 @@ const workOf = (
         )
   }
   const [program, ...rest] = run!
-  return /^\.?\/./.test(program!) || /^(?!\.{0,2}$)[^/]+$/.test(program!)
+  return isProgram(program!)
     ? Result.succeed({ _tag: "Process", argv: [program!, ...rest], folder })
     : Result.fail(
         invalid(
@@ -265,6 +294,8 @@ const intensityOf = ({ failures = skillIntensity.failuresMax, within }: NonNulla
   failuresMax: failures,
   windowMs: ms(within, skillIntensity.windowMs)
 })
+/** Whether a first word is a path that begins with ./ or /, or a program's name. */
+export const isProgram = (word: string): boolean => /^\.?\/./.test(word) || /^(?!\.{0,2}$)[^/]+$/.test(word)
 
 const noSchedule: Result.Result<Schedule | undefined, ScheduleInvalid> = Result.succeed(undefined)
 

@@ -14,6 +14,7 @@ import * as Path from "effect/Path"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { AgentSettings, placed } from "../domain/Agent.ts"
 import { parseDuration } from "../domain/durations.ts"
 import { ConfigInvalid, shown } from "../domain/Errors.ts"
 import { checkFields, durationField, fieldName, type FieldProblem, textField } from "../domain/fields.ts"
@@ -55,6 +56,7 @@ export const ConfigFile = Schema.Struct({
   ),
   report: maybe(SkillSettings.fields.report.schema.annotate({ description: "for skills that do not say" })),
   env: maybe(SkillSettings.fields.env.schema.annotate({ description: "names of variables handed on to every skill" })),
+  agent: maybe(AgentSettings.annotate({ description: "the command that prompt skills hand their text to" })),
   drainDeadline: maybe(durationField(0, 3_600_000, "how long running skills may take to finish when the runtime is asked to stop")),
   ramp: maybe(
     Schema.Struct({
@@ -84,6 +86,7 @@ export interface RuntimeConfig {
   readonly token: Redacted.Redacted<string> | undefined
   readonly report: SkillSettings["report"]
   readonly env: ReadonlyArray<string>
+  readonly agent: AgentSettings | undefined
   readonly drainDeadlineMs: number | undefined
   readonly ramp: RampRate | undefined
   readonly overrides: Overrides
@@ -178,6 +181,7 @@ const load = Effect.fn("Config.load")(function* (
     token: (yield* tokenOfEnvironment) ?? (tokenFile === undefined ? undefined : yield* tokenOf(tokenFile, place("gateway.tokenFile"))),
     report: config.report,
     env: config.env ?? [],
+    agent: config.agent && placed(config.agent, absolute),
     drainDeadlineMs: config.drainDeadline === undefined ? undefined : parseDuration(config.drainDeadline),
     ramp: config.ramp && { ...rampDefault, ...config.ramp },
     overrides: config.skills ?? {}

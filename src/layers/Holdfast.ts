@@ -7,9 +7,10 @@ import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
-import { basename, dirname } from "node:path"
+import { basename, dirname, resolve } from "node:path"
+import { AgentSettings, placed } from "../domain/Agent.ts"
 import {
-  type ConfigInvalid,
+  ConfigInvalid,
   type LockHeld,
   type ScheduleInvalid,
   shown,
@@ -45,7 +46,7 @@ import { Supervisor } from "./Supervisor.ts"
 export interface SkillGiven {
   readonly name: string
   readonly description: string
-  readonly settings: Omit<SkillSettings, "run" | "module" | "prompt" | "env" | "grace">
+  readonly settings: Omit<SkillSettings, "run" | "module" | "prompt" | "perDay" | "env" | "grace">
   readonly work: FunctionWork
 }
 
@@ -73,6 +74,8 @@ export interface HoldfastOptions {
   readonly report?: SkillSettings["report"] | undefined
   /** Names of variables handed on to every skill. */
   readonly env?: ReadonlyArray<string> | undefined
+  /** The command that prompt skills hand their text to, as in the config. A program that begins with `./` is one of the working directory. */
+  readonly agent?: AgentSettings | undefined
   /** Start without firing anything. */
   readonly hold?: boolean | undefined
   /** How long running skills may take to finish once asked to stop, in milliseconds (30,000). */
@@ -98,12 +101,14 @@ export const drainDeadlineMs = 30_000
 export const layer = (options: HoldfastOptions): Layer.Layer<Services, HoldfastError> =>
   Layer.unwrap(
     Effect.gen(function* () {
+      const agent = options.agent && (yield* agentOf(options.agent))
       const loaded = yield* Skills.use((skills) =>
         skills.load(options.skillsFolders ?? [], options.overrides, {
           zone: options.timezone,
           gateway: options.gateway !== undefined,
           report: options.report,
-          env: options.env
+          env: options.env,
+          agent
         })
       )
       const hostZone = yield* HostZone
@@ -185,6 +190,13 @@ const noLink: Link = Layer.mergeAll(
   Layer.succeed(History, { has: () => Effect.succeed(false) }),
   Layer.succeed(Gateway, { probe: Effect.never })
 )
+
+const agentOf = (given: AgentSettings): Effect.Effect<AgentSettings, ConfigInvalid> => {
+  const checked = checkFields(AgentSettings, given)
+  if (Result.isSuccess(checked)) return Effect.succeed(placed(checked.success, (path) => resolve(path)))
+  const { code, path, got, want, fix } = checked.failure[0]!
+  return Effect.fail(new ConfigInvalid({ code, where: fieldName(["agent", ...path]), got, want, fix }))
+}
 
 /** Folders and code in one list; a name in both is refused in both. */
 const together = (

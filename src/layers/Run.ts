@@ -20,10 +20,12 @@ import type { Disk } from "./Disk.ts"
 import { believed } from "./Evidence.ts"
 import type { Process } from "./Process.ts"
 import { consequences } from "./Standing.ts"
+import { type BeginPrompt, makeBudget } from "./PromptBudget.ts"
 import { placeShim } from "./Shim.ts"
 import { Entry, type SkillEntry } from "./SkillFunction.ts"
 import { performModule } from "./SkillHost.ts"
 import { performProcess } from "./SkillProcess.ts"
+import { performPrompt } from "./SkillPrompt.ts"
 import { StateStore } from "./StateStore.ts"
 import { notExecuting, type Steps, withSteps } from "./Steps.ts"
 
@@ -46,6 +48,7 @@ export class Run extends Context.Service<
       Run,
       Effect.gen(function* () {
         const idle = yield* Latch.make(true)
+        const beginPrompt = yield* makeBudget
         const runs = new Set<RunId>()
         const attempts = new Map<RunId, { readonly attempt: number; readonly steps: Steps }>()
         const underWay: UnderWay = {
@@ -67,7 +70,7 @@ export class Run extends Context.Service<
             })
         }
         return Run.of({
-          machine: bind(underWay, options.session),
+          machine: bind(underWay, beginPrompt, options.session),
           awaitIdle: Effect.asVoid(idle.await),
           steps: (run, attempt) =>
             Effect.suspend(() => {
@@ -118,7 +121,7 @@ export const fresh = (run: string, definition: SkillDefinition): RunInput => ({
   interrupted: undefined
 })
 
-const bind = (underWay: UnderWay, session: string | undefined) =>
+const bind = (underWay: UnderWay, beginPrompt: BeginPrompt, session: string | undefined) =>
   plug(runMachine, {
     attempt: fromEffect(({ input, live }: Pick<ActorArgs<{ readonly run: string; readonly attempt: number }>, "input" | "live">) =>
       Effect.gen(function* () {
@@ -130,7 +133,9 @@ const bind = (underWay: UnderWay, session: string | undefined) =>
         yield* store.append({ type: "attempt.started", run: input.run, attempt: input.attempt })
         const facts = factsOf(store, input.run, input.attempt)
         const startedAtMs = yield* Clock.currentTimeMillis
-        const end = yield* withSteps(input.run, input.attempt, (steps) => underWay.during(facts, steps, perform(entry, facts, steps)))
+        const end = yield* withSteps(input.run, input.attempt, (steps) =>
+          underWay.during(facts, steps, perform(entry, facts, steps, beginPrompt))
+        )
         return yield* believed(entry.definition, end, startedAtMs)
       }).pipe(
         Effect.onInterrupt(() =>
@@ -208,7 +213,8 @@ const factsOf = (store: StateStore["Service"], run: string, attempt: number): At
 const perform = (
   { definition, work }: SkillEntry,
   facts: AttemptFacts,
-  steps: Steps
+  steps: Steps,
+  beginPrompt: BeginPrompt
 ): Effect.Effect<AttemptEnd, StorageFailed, StateStore | Process | Disk> =>
   Effect.gen(function* () {
     const store = yield* StateStore
@@ -218,6 +224,8 @@ const perform = (
     switch (kind._tag) {
       case "Process":
         return (yield* prepared(facts)) ?? (yield* performProcess({ ...definition, work: kind }, facts, onSpawned))
+      case "Prompt":
+        return (yield* prepared(facts)) ?? (yield* performPrompt(definition, facts, beginPrompt(kind, facts), onSpawned))
       case "Module":
         return (yield* prepared(facts)) ?? (yield* performModule({ ...definition, work: kind }, facts, steps, onSpawned))
       case "Function":

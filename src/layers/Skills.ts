@@ -12,6 +12,7 @@ import * as Path from "effect/Path"
 import type { PlatformError } from "effect/PlatformError"
 import * as Result from "effect/Result"
 import { createHash } from "node:crypto"
+import type { AgentSettings } from "../domain/Agent.ts"
 import { nearest, type ScheduleInvalid, shown, type SkillInvalid } from "../domain/Errors.ts"
 import { checkFields, fieldName, type FieldProblem, type Path as FieldPath } from "../domain/fields.ts"
 import type { FrontMatter, FrontMatterProblem } from "../domain/FrontMatter.ts"
@@ -31,6 +32,8 @@ export interface LoadOptions {
   readonly report?: SkillSettings["report"]
   /** Names of variables handed on to every skill, beside its own. */
   readonly env?: ReadonlyArray<string> | undefined
+  /** The command that prompt skills hand their text to, its program by an absolute path or a name. Without one they are refused. */
+  readonly agent?: AgentSettings | undefined
 }
 
 /** A skill that can be listed and nothing else: its file has no settings of ours, and the config has none for it. */
@@ -69,8 +72,8 @@ export class Skills extends Context.Service<
       const services = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
       const hostZone = yield* HostZone
       return Skills.of({
-        load: (folders, overrides = {}, { zone, gateway = true, report, env = [] } = {}) =>
-          Effect.provideContext(load(folders, { overrides, zone: () => zone ?? hostZone(), gateway, report, env }), services)
+        load: (folders, overrides = {}, { zone, gateway = true, report, env = [], agent } = {}) =>
+          Effect.provideContext(load(folders, { overrides, zone: () => zone ?? hostZone(), gateway, report, env, agent }), services)
       })
     })
   )
@@ -82,6 +85,7 @@ interface Asked {
   readonly gateway: boolean
   readonly report: SkillSettings["report"]
   readonly env: ReadonlyArray<string>
+  readonly agent: AgentSettings | undefined
 }
 
 /** What came of one folder: the name that its file gives, and a skill, a passive skill, or problems. */
@@ -212,12 +216,14 @@ const define = Effect.fnUntraced(function* ({
   const checked = checkFields(SkillSettings, ours ?? {})
   if (Result.isFailure(checked)) return yield* Effect.fail(checked.failure.map((problem) => ofField(problem, line)))
   const own = withOverride(withOverride(asked.report === undefined ? {} : { report: asked.report }, checked.success), override ?? {})
-  const settings = asked.env.length === 0 ? own : { ...own, env: [...asked.env, ...(own.env ?? [])] }
+  const agent = own.prompt === true ? asked.agent : undefined
+  const env = [...asked.env, ...(agent?.env ?? []), ...(own.env ?? [])]
+  const settings = { ...(agent?.timeout === undefined ? {} : { timeout: agent.timeout }), ...own, env }
   const where = (at: FieldPath) =>
     override !== undefined && at.length > 0 && Object.hasOwn(override, at[0]!)
       ? `config skills.${name}.${fieldName(at)}`
       : line(["metadata", "holdfast", ...at])
-  const draft = draftSkill({ name, description, settings, folder, zone: asked.zone, where })
+  const draft = draftSkill({ name, description, settings, folder, zone: asked.zone, where, prompt: { text: head.body, agent } })
   if (Result.isFailure(draft)) return yield* Effect.fail(draft.failure)
   if (!asked.gateway && draft.success.needs.length > 0) {
     return yield* Effect.fail([
@@ -242,6 +248,7 @@ const complete = Effect.fnUntraced(function* (
   if (work._tag === "Function") return yield* Effect.die("a file names no function")
   const settings = { ...draft, description: undefined, work: { ...work, folder: undefined } } // Moved or described anew, it is the same skill.
   const hash = createHash("sha256").update(JSON.stringify(settings))
+  if (work._tag === "Prompt") return { ...draft, digest: hash.digest("hex") } // Its text and its command are among the settings.
   const key = work._tag === "Module" ? "module" : "run"
   const words = work._tag === "Module" ? [work.file] : work.argv
   const entryWord = words.find((word) => word.startsWith("./")) // `python3 ./job.py`: the first path is what does the work.

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs"
+import { appendFileSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it } from "vitest"
 import { makeWorld } from "./holdfast.ts"
@@ -33,6 +33,22 @@ it("every problem is shown with what to do about it, the good ones beside it, an
   expect(plain.stdout).toContain("1 good, 0 without settings, 2 problems")
   expect(json.code).toBe(78)
   expect(JSON.parse(json.stdout).problems).toHaveLength(2)
+})
+
+it("a prompt is shown with the agent's command and its budget, and without an agent is a problem", { timeout: 60_000 }, async () => {
+  const world = makeWorld()
+  world.skill("notes", { prompt: true, perDay: 5 })
+  appendFileSync(join(world.skills, "notes/SKILL.md"), "Write the notes.\n")
+  expect(await world.run("skills", "check", "skills")).toMatchObject({
+    code: 78,
+    stdout: expect.stringMatching(/^!! {2}AGENT_MISSING at /m)
+  })
+  const agent = { command: ["openclaw", "agent", "--local", "--message-file", "{promptFile}"], perDay: 20 }
+  writeFileSync(join(world.home, "holdfast.config.json"), JSON.stringify({ skillsFolders: ["skills"], agent }))
+  const { code, stdout } = await world.run("skills", "check")
+  expect(code).toBe(0)
+  expect(stdout).toContain("    work      prompt to openclaw agent --local --message-file {promptFile}\n")
+  expect(stdout).toContain("    budget    5 prompts in 24 hours, 20 of all prompt skills\n")
 })
 
 it("the config says which folders, and its overrides count", { timeout: 60_000 }, async () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it } from "vitest"
 import { makeWorld, until, type World } from "./holdfast.ts"
@@ -153,6 +153,19 @@ it("flags stand over the config, and the config over the defaults", { timeout: 6
   await until(() => (existsSync(join(world.home, "status-of-flag/tick.txt")) ? true : undefined))
   expect(existsSync(join(world.home, "status-of-config"))).toBe(false)
   expect((await world.run("status")).stdout).toContain(join(world.home, "from-config")) // The reading commands look there too.
+})
+
+it("a prompt is handed to the agent that the config names, a program in the config's folder", { timeout: 60_000 }, async () => {
+  const world = makeWorld()
+  world.skill("notes", { schedule: { every: "1 second" }, prompt: true })
+  appendFileSync(join(world.skills, "notes/SKILL.md"), "Write the notes.\n")
+  writeFileSync(join(world.home, "agent.sh"), `#!/bin/sh\ncp "$1" "${world.home}/got.md"\n`, { mode: 0o755 })
+  writeFileSync(join(world.home, "holdfast.config.json"), JSON.stringify({ agent: { command: ["./agent.sh", "{promptFile}"] } }))
+  const runtime = up(world)
+  await runtime.says(/run {5}notes {2}success/)
+  runtime.kill("SIGINT")
+  expect((await runtime.ended).code).toBe(0)
+  expect(readFileSync(join(world.home, "got.md"), "utf8")).toBe("Write the notes.\n")
 })
 
 it(

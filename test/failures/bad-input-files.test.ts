@@ -244,6 +244,8 @@ describe("a setting", () => {
     ["env: [HOLDFAST_GATEWAY_TOKEN]", "FIELD_RANGE"],
     ["env: [A=B]", "FIELD_RANGE"],
     ["prompt: true", "WORK_AMBIGUOUS"],
+    ["perDay: 5", "FIELD_RANGE", "5", "remove perDay"],
+    ["perDay: 0", "FIELD_RANGE", "0"],
     ["module: ./a.ts", "WORK_AMBIGUOUS"],
     ["schedule: daily", "FIELD_TYPE"],
     ["schedule: {}", "SCHEDULE_KIND"],
@@ -319,7 +321,7 @@ describe("the work", () => {
     ["a path without ./", "run: [bin/x]", "FIELD_RANGE"],
     ["..", 'run: [".."]', "FIELD_RANGE"],
     ["a NUL in a word", 'run: [/bin/echo, "a\\0b"]', "FIELD_RANGE"],
-    ["prompt", "prompt: true", "PROMPT_UNCONFIGURED"],
+    ["a prompt without an agent", "prompt: true", "AGENT_MISSING"],
     ["a module outside", "module: ../skill.ts", "FIELD_RANGE"],
     ["a missing module", "module: ./skill.ts", "SKILL_ENTRY_MISSING"]
   ])("%s", async (_, line, code) => {

@@ -43,6 +43,7 @@ describe("the config file", () => {
       gateway: { ...local, session: "main" },
       report: { when: "failure" },
       env: ["BLOG_KEY"],
+      agent: { command: ["./agent.sh", "{promptFile}"], timeout: "5 minutes", perDay: 20, env: ["KEY"] },
       drainDeadline: "90s",
       skills: { "post-pipeline": { schedule: { every: "1 hour" }, retry: { attempts: 2 } } }
     })
@@ -56,6 +57,7 @@ describe("the config file", () => {
       token: undefined,
       report: { when: "failure" },
       env: ["BLOG_KEY"],
+      agent: { command: [path.join(root, "agent.sh"), "{promptFile}"], timeout: "5 minutes", perDay: 20, env: ["KEY"] },
       drainDeadlineMs: 90_000,
       overrides: { "post-pipeline": { schedule: { every: "1 hour" }, retry: { attempts: 2 } } }
     })
@@ -97,6 +99,28 @@ describe("the config file", () => {
     const problem = await refusal(write(value))
     expect(problem.code).toBe(code)
     expect(JSON.stringify(problem)).not.toContain("canary")
+  })
+})
+
+describe("the agent's command", () => {
+  it.each<[string, unknown, string, string, string]>([
+    ["names the text itself", ["agent", "--message", "{prompt}"], "FIELD_RANGE", "command[2]", "{prompt}"],
+    ["names what there is not", ["agent", "--key=x-{slot}"], "FIELD_RANGE", "command[1]", "--key=x-{slot}"],
+    ["lets a placeholder choose the program", ["{run}"], "FIELD_RANGE", "command", '["{run}"]'],
+    ["has a program in a folder above", ["../agent"], "FIELD_RANGE", "command", '["../agent"]'],
+    ["has no word", [], "FIELD_RANGE", "command", "[]"],
+    ["is a line for a shell", "agent --local", "FIELD_TYPE", "command", "agent --local"]
+  ])("is refused where it %s", async (_, command, code, where, got) => {
+    const file = write({ agent: { command } })
+    expect(await refusal(file)).toMatchObject({ code, where: `${file} agent.${where}`, got })
+  })
+  it("may hold braces that name nothing, as JSON does", async () => {
+    const command = ["agent", '{"run": 1}', "{}", "{run}-{skill}", "--file={promptFile}"]
+    expect((await load(write({ agent: { command } }))).agent).toEqual({ command })
+  })
+  it("has a budget of at least one", async () => {
+    expect(await refusal(write({ agent: { command: ["agent"], perDay: 0 } }))).toMatchObject({ code: "FIELD_RANGE", got: "0" })
+    expect(await refusal(write({ agent: {} }))).toMatchObject({ code: "FIELD_MISSING" })
   })
 })
 

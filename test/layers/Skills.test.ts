@@ -136,6 +136,50 @@ describe("what a SKILL.md says", () => {
   })
 })
 
+describe("a prompt", () => {
+  const agent = { command: ["/bin/agent", "{promptFile}"], timeout: "2 minutes", perDay: 20, env: ["KEY"] }
+  it("is the text below the front matter as it stands, with the agent's command, and its settings beneath the skill's own", async () => {
+    const at = skill("a", "prompt: true\nperDay: 3\nenv: [OWN]")
+    fs.appendFileSync(path.join(at, "SKILL.md"), "\n---\n  More.\n")
+    skill("b", "prompt: true\ntimeout: 1 minute")
+    const { skills, problems } = await load({}, { agent })
+    expect(problems).toEqual([])
+    expect(skills).toMatchObject([
+      {
+        work: { _tag: "Prompt", text: "Text.\n\n---\n  More.\n", command: agent.command, perDay: { all: 20, own: 3 }, folder: at },
+        timeoutMs: 120_000,
+        env: ["KEY", "OWN"]
+      },
+      { work: { text: "Text.\n", perDay: { all: 20, own: undefined } }, timeoutMs: 60_000, env: ["KEY"] }
+    ])
+  })
+  it("may be what the config makes of a file that is not ours", async () => {
+    fs.mkdirSync(path.join(root, "foreign"))
+    fs.writeFileSync(path.join(root, "foreign", "SKILL.md"), "---\r\nname: foreign\r\n---\r\nText.\r\n")
+    expect((await load({ foreign: { prompt: true } }, { agent })).skills).toMatchObject([{ work: { _tag: "Prompt", text: "Text.\r\n" } }])
+  })
+  it("has a digest over text and template", async () => {
+    const at = skill("a", "prompt: true")
+    const digest = async (given: LoadOptions["agent"] = agent) => (await load({}, { agent: given })).skills[0]!.digest
+    const first = await digest()
+    expect(await digest({ ...agent, command: ["/bin/agent", "-v", "{promptFile}"] })).not.toBe(first)
+    fs.appendFileSync(path.join(at, "SKILL.md"), "More.\n")
+    expect(await digest()).not.toBe(first)
+  })
+  it("without an agent, or without a text, is refused where it stands, and the others load", async () => {
+    const at = skill("a", "prompt: true")
+    skill("b", "run: [./work.sh]")
+    const alone = await load()
+    expect(alone.skills.map(({ name }) => name)).toEqual(["b"])
+    expect(alone.problems).toMatchObject([
+      { code: "AGENT_MISSING", where: `${at}/SKILL.md:6`, want: expect.stringContaining("agent.command") }
+    ])
+    const file = path.join(at, "SKILL.md")
+    fs.writeFileSync(file, fs.readFileSync(file, "utf8").replace("Text.", " "))
+    expect((await load({}, { agent })).problems).toMatchObject([{ code: "PROMPT_EMPTY", where: `${at}/SKILL.md:6` }])
+  })
+})
+
 describe("the config", () => {
   it("sets any field of a skill, also of one that has none of ours", async () => {
     skill("ours", "run: [./work.sh]\nretry: { attempts: 7 }\nschedule: { every: 1 hour }")
