@@ -34,11 +34,11 @@ export const living = (text: string): ReadonlyArray<number> =>
       return args?.includes(text) === true && !stat!.startsWith("Z") && !args.startsWith("ps ") ? [Number(pid)] : []
     })
 
-/** Returns once the condition holds; dies after ten seconds. */
-export const until = (condition: () => boolean, what: string): Effect.Effect<void> =>
+/** Returns once the condition holds; dies after ten seconds, or as long as is said. */
+export const until = (condition: () => boolean, what: string, withinMs = 10_000): Effect.Effect<void> =>
   Effect.gen(function* () {
     for (let waited = 0; !condition(); waited += 20) {
-      if (waited > 10_000) return yield* Effect.die(new Error(`did not come to pass: ${what}`))
+      if (waited > withinMs) return yield* Effect.die(new Error(`did not come to pass: ${what}`))
       yield* Effect.sleep(20)
     }
   })
