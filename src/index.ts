@@ -74,6 +74,8 @@ export interface RuntimeOptions {
   readonly hold?: boolean
   /** How long running skills may take to finish in `stop()`, in milliseconds (30,000). */
   readonly drainDeadlineMs?: number
+  /** Starts in a row, none of which lasted a minute, after which nothing fires for a minute. Default: 5 within ten minutes; `failuresMax: 0` counts none. */
+  readonly starts?: { readonly failuresMax: number; readonly windowMs: number }
   /** How much late work begins a minute after an outage, and how much at once, by the cost of the skills. Default: 300 and 50. */
   readonly ramp?: { readonly perMinute: number; readonly burst: number }
   /** Sees every actor: runtime, layers, skills, runs. Anything that takes XState inspection events. */

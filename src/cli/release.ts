@@ -6,7 +6,8 @@ import { defineCommand, exit, shared } from "./command.ts"
 import { existingState } from "./place.ts"
 
 export const command = defineCommand({
-  about: "Opens a runtime that was started with --hold: from then on its skills fire. On one that is open it changes nothing.",
+  about:
+    "Opens a runtime that is held, because it was started with --hold or because restarts loop: from then on its skills fire. On one that is open it changes nothing.",
   flags: shared,
   examples: [
     ["holdfast up --hold", "look around first"],

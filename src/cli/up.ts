@@ -94,6 +94,7 @@ const plan = Effect.fnUntraced(function* ({
       env: config.env,
       agent: config.agent,
       drainDeadlineMs: config.drainDeadlineMs,
+      starts: config.starts,
       ramp: config.ramp,
       ...common
     }

@@ -7,6 +7,7 @@
 import type { JournalEvent, EventOf } from "./JournalEvent.ts"
 import type { Outcome, Phase } from "./Outcome.ts"
 import { sameDay } from "./policies/budget.ts"
+import { stableAfterMs } from "./policies/intensity.ts"
 import type { RunId } from "./Run.ts"
 import type { Schedule } from "./Schedule.ts"
 import { promptsMax } from "./Skill.ts"
@@ -75,6 +76,9 @@ export interface Entry {
 /** Failures of a skill that are remembered by their instants: as many as a restart intensity may permit. */
 export const failuresRemembered = 100
 
+/** Starts in a row that are remembered: more of them say nothing new. */
+const startsRemembered = 100
+
 /** Settled runs remembered for `runs` and for a skill's status; older ones are in the journal. */
 export const runsRemembered = 1_000
 
@@ -84,6 +88,8 @@ export class Ledger {
   stopped = true
   fence = 0
   mode = "stopped"
+  /** The latest starts, oldest first, none of which was followed by a minute of work, but perhaps the last one. */
+  startsAtMs: ReadonlyArray<number> = []
   /** The machine's boot in which the latest runtime started. */
   bootId: string | undefined
   readonly skills = new Map<string, SkillRecord>()
@@ -99,11 +105,14 @@ export class Ledger {
 
   /** Takes one event in. Events that name unknown runs change nothing: what they spoke of is past the retention. */
   apply(event: JournalEvent): void {
+    if (this.startsAtMs.length > 1 && event.atMs - this.startsAtMs.at(-1)! >= stableAfterMs && event.type !== "runtime.started")
+      this.startsAtMs = this.startsAtMs.slice(-1)
     switch (event.type) {
       case "runtime.started":
         if (!this.stopped && event.bootId === this.bootId) this.#died()
         this.epoch = event.epoch
         this.bootId = event.bootId
+        this.startsAtMs = [...this.startsAtMs, event.atMs].slice(-startsRemembered)
         this.stopped = false
         return
       case "runtime.stopped":

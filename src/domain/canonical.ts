@@ -17,7 +17,8 @@ export const lineCount = (ledger: Ledger): number => 1 + ledger.skills.size + le
 
 /** The canonical form, line by line, without line feeds. */
 export const linesOf = function* (ledger: Ledger): Generator<string, void> {
-  yield JSON.stringify({ totals: encodeTotals(ledger) })
+  const { startsAtMs, ...totals } = ledger
+  yield JSON.stringify({ totals: encodeTotals(startsAtMs.length === 0 ? totals : { ...totals, startsAtMs }) })
   for (const skill of ledger.skills.values()) {
     yield JSON.stringify({ skill: encodeSkill(flatSkill(skill)) })
   }
@@ -61,6 +62,7 @@ const TotalsLine = Schema.Struct({
   fence: count,
   mode: text,
   bootId: Schema.optional(text),
+  startsAtMs: Schema.optional(Schema.Array(instant)),
   acknowledged: count,
   settled: count,
   slots: Schema.Struct({ run: count, coalesced: count, skipped: count, missed: count, superseded: count })

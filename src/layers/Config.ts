@@ -21,6 +21,7 @@ import { checkFields, durationField, fieldName, type FieldProblem, textField } f
 import { readText } from "../domain/FrontMatter.ts"
 import { type GatewayUrl, gatewayUrl } from "../domain/GatewayUrl.ts"
 import { readJson } from "../domain/json.ts"
+import { type Intensity, startIntensity } from "../domain/policies/intensity.ts"
 import { rampDefault, type RampRate } from "../domain/policies/ramp.ts"
 import { nameRule } from "../domain/Run.ts"
 import { SkillSettings } from "../domain/SkillFile.ts"
@@ -58,6 +59,12 @@ export const ConfigFile = Schema.Struct({
   env: maybe(SkillSettings.fields.env.schema.annotate({ description: "names of variables handed on to every skill" })),
   agent: maybe(AgentSettings.annotate({ description: "the command that prompt skills hand their text to" })),
   drainDeadline: maybe(durationField(0, 3_600_000, "how long running skills may take to finish when the runtime is asked to stop")),
+  restarts: maybe(
+    Schema.Struct({
+      starts: maybe(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 100 })).annotate({ description: "0: they are not counted" })),
+      within: maybe(durationField(1_000, 86_400_000, "the time within which they count"))
+    }).annotate({ description: "starts in a row, none of which lasted a minute, after which nothing fires for a minute" })
+  ),
   ramp: maybe(
     Schema.Struct({
       perMinute: maybe(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100_000 }))),
@@ -88,6 +95,7 @@ export interface RuntimeConfig {
   readonly env: ReadonlyArray<string>
   readonly agent: AgentSettings | undefined
   readonly drainDeadlineMs: number | undefined
+  readonly starts: Intensity | undefined
   readonly ramp: RampRate | undefined
   readonly overrides: Overrides
 }
@@ -183,6 +191,10 @@ const load = Effect.fn("Config.load")(function* (
     env: config.env ?? [],
     agent: config.agent && placed(config.agent, absolute),
     drainDeadlineMs: config.drainDeadline === undefined ? undefined : parseDuration(config.drainDeadline),
+    starts: config.restarts && {
+      failuresMax: config.restarts.starts ?? startIntensity.failuresMax,
+      windowMs: config.restarts.within === undefined ? startIntensity.windowMs : parseDuration(config.restarts.within)!
+    },
     ramp: config.ramp && { ...rampDefault, ...config.ramp },
     overrides: config.skills ?? {}
   }

@@ -21,6 +21,7 @@ import {
 import type { JournalEvent } from "../domain/JournalEvent.ts"
 import { checkFields, fieldName } from "../domain/fields.ts"
 import { gatewayUrl, type GatewayUrl } from "../domain/GatewayUrl.ts"
+import { type Intensity, startIntensity } from "../domain/policies/intensity.ts"
 import type { RampRate } from "../domain/policies/ramp.ts"
 import { draftSkill, invalid, nameProblem, SkillSettings } from "../domain/SkillFile.ts"
 import { Claims } from "./Claims.ts"
@@ -80,6 +81,8 @@ export interface HoldfastOptions {
   readonly hold?: boolean | undefined
   /** How long running skills may take to finish once asked to stop, in milliseconds (30,000). */
   readonly drainDeadlineMs?: number | undefined
+  /** How many starts within how long keep skills from firing for a minute; `failuresMax: 0` does not count them. */
+  readonly starts?: Intensity | undefined
   /** The rate at which late work begins after an outage. */
   readonly ramp?: RampRate | undefined
   readonly inspect?: Inspector | undefined
@@ -133,7 +136,7 @@ export type Link = Layer.Layer<Session | History | Gateway, never, StateStore>
 
 /** The same over any disk and any link: what the simulated world uses. */
 export const assembled = (
-  options: Pick<HoldfastOptions, "state" | "status" | "hold" | "drainDeadlineMs" | "ramp" | "onEvent">,
+  options: Pick<HoldfastOptions, "state" | "status" | "hold" | "drainDeadlineMs" | "starts" | "ramp" | "onEvent">,
   { entries, problems }: { readonly entries: ReadonlyArray<SkillEntry>; readonly problems: LoadedSkills["problems"] },
   link: { readonly layer: Link; readonly session: string } | undefined
 ): Layer.Layer<Services, StateUnusable | LockHeld | StorageFailed, Disk> => {
@@ -145,7 +148,8 @@ export const assembled = (
     unreadable: new Set(problems.map(({ where }) => basename(dirname(where)))),
     linked: link !== undefined,
     hold: options.hold ?? false,
-    drainDeadlineMs: options.drainDeadlineMs ?? drainDeadlineMs
+    drainDeadlineMs: options.drainDeadlineMs ?? drainDeadlineMs,
+    starts: options.starts ?? startIntensity
   })
   return runtime.pipe(
     Layer.provide(listening(options.onEvent)),

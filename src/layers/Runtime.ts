@@ -7,11 +7,14 @@ import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import type { Actor } from "xstate"
 import type { Problem, Refused, StorageFailed } from "../domain/Errors.ts"
+import { showDuration } from "../domain/durations.ts"
+import type { Ledger } from "../domain/Ledger.ts"
 import type { Picture } from "../domain/Picture.ts"
+import { type Intensity, recent, stableAfterMs } from "../domain/policies/intensity.ts"
 import type { RunId } from "../domain/Run.ts"
 import { inWords } from "../domain/StorageTrouble.ts"
 import { guarantees, type Mode } from "../machines/guarantees.ts"
-import { modeOf, type RuntimeEnd, runtimeMachine, type RuntimeSnapshot } from "../machines/runtime.ts"
+import { modeOf, type Recovered, type RuntimeEnd, runtimeMachine, type RuntimeSnapshot } from "../machines/runtime.ts"
 import { fromEffect, fromStream, plug, runMachine } from "./actor.ts"
 import { adopt } from "./Adoption.ts"
 import * as GatewayLayer from "./Gateway.ts"
@@ -36,6 +39,8 @@ export interface RuntimeOptions {
   readonly hold: boolean
   /** How long running skills may take to finish once the runtime was asked to stop, in milliseconds. */
   readonly drainDeadlineMs: number
+  /** How many starts within how long are too many; none at all means that they are not counted. */
+  readonly starts: Intensity
   readonly version: string
 }
 
@@ -84,7 +89,12 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
   const skills = options.entries.map((entry) => entry.definition)
   const machine = plug(runtimeMachine, {
     recover: fromEffect(() =>
-      adopt({ version: options.version, skills, unreadable: options.unreadable }).pipe(Effect.provideContext(services))
+      adopt({ version: options.version, skills, unreadable: options.unreadable }).pipe(
+        Effect.andThen(
+          Effect.map(Clock.currentTimeMillis, (nowMs): Recovered => ({ restarts: loopOf(store.ledger, nowMs, options.starts) }))
+        ),
+        Effect.provideContext(services)
+      )
     ),
     supervisor: fromEffect(({ self }) => supervisor.work(self)),
     drain: fromEffect(() => run.awaitIdle),
@@ -177,7 +187,8 @@ export const gatesOf = (snapshot: RuntimeSnapshot): Gates => {
   const mode = modeOf(snapshot)
   const guarantee = guarantees[mode]
   return ({ needs }) => {
-    if (guarantee.local !== "fires") return { open: false, reason: `${mode}: ${snapshot.context.storage ?? guarantee.means}` }
+    if (guarantee.local !== "fires")
+      return { open: false, reason: `${mode}: ${snapshot.context.storage ?? snapshot.context.restarts ?? guarantee.means}` }
     const missing = needs.find((need) => guarantee[need] !== "fires")
     return missing === undefined
       ? { open: true }
@@ -189,6 +200,7 @@ export const gatesOf = (snapshot: RuntimeSnapshot): Gates => {
 export const reasonOf = ({ context, status }: RuntimeSnapshot): string => {
   if (status === "done") return context.end.reason
   const parts = [
+    ["starts", context.restarts],
     ["storage", context.storage],
     ["session", context.session],
     ["gateway", context.gateway]
@@ -197,6 +209,14 @@ export const reasonOf = ({ context, status }: RuntimeSnapshot): string => {
     .filter(([, reason]) => reason !== undefined && reason !== "notConfigured")
     .map(([part, reason]) => `${part} ${reason}`)
     .join(", ")
+}
+
+/** Why nothing fires for a while: the runtime does not stay up. */
+const loopOf = ({ startsAtMs }: Ledger, nowMs: number, starts: Intensity): string | undefined => {
+  const count = recent(startsAtMs, nowMs, starts).length
+  return starts.failuresMax === 0 || count < starts.failuresMax
+    ? undefined
+    : `${count} within ${showDuration(starts.windowMs)}, none of which lasted ${showDuration(stableAfterMs)}`
 }
 
 /** Puts each change of mode on record. The first mode is the start itself, the last one the stop, and both have events of their own. */

@@ -27,7 +27,7 @@ export const guarantees = {
   starting: { means: "reading the state directory", ...nothingFires, results: "kept" },
   draining: { means: "asked to stop", ...nothingFires, results: "running skills finish or hit the deadline" },
   blocked: { means: "storage is full, read-only or refusing", ...nothingFires, results: "of running skills: kept in memory" },
-  held: { means: "started with --hold", ...nothingFires, results: "kept" },
+  held: { means: "restarts loop, or started with --hold", ...nothingFires, results: "kept" },
   standalone: { means: "no gateway configured; healthy", local: "fires", session: "refused", gateway: "refused", results: "not sent" },
   "degraded.partitioned": { means: "session and gateway down", local: "fires", session: "held", gateway: "held", results: "queued" },
   "degraded.sessionLost": { means: "WebSocket down, HTTP up", local: "fires", session: "held", gateway: "fires", results: "queued" },

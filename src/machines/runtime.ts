@@ -5,6 +5,7 @@
  * exits that node, so nothing that happens to the link can stop a skill. The promise of each mode is in `guarantees.ts`.
  */
 import { assign, raise, sendTo, setup, type SnapshotFrom } from "xstate"
+import { stableAfterMs } from "../domain/policies/intensity.ts"
 import { gatewayMachine } from "./gateway.ts"
 import { type Mode, promise } from "./guarantees.ts"
 import { outboxMachine } from "./outbox.ts"
@@ -26,10 +27,18 @@ export interface RuntimeContext extends RuntimeInput {
   readonly gateway: LostReason | undefined
   /** Which boot of the gateway the session speaks to; another one means that its process was replaced. */
   readonly bootId: string | undefined
+  /** What is wrong with the starts before this one, while nothing fires for it. */
+  readonly restarts: string | undefined
   /** Why storage is blocked. */
   readonly storage: string | undefined
   /** How the runtime ended; `stopped` until something failed. */
   readonly end: RuntimeEnd
+}
+
+/** What a start finds. */
+export interface Recovered {
+  /** Set where this start is one too many after too short a time. */
+  readonly restarts: string | undefined
 }
 
 export interface RuntimeEnd {
@@ -61,7 +70,7 @@ export const runtimeMachine = setup({
   },
   actors: {
     /** Puts the start on record, adopts the skills, and ends what the last runtime left running. */
-    recover: port<void>("recover"),
+    recover: port<Recovered>("recover"),
     /** Owns every skill actor in its scope. */
     supervisor: port<void>("supervisor"),
     /** Tells `storage.*` events as the disk's condition changes. */
@@ -74,13 +83,16 @@ export const runtimeMachine = setup({
   },
   guards: {
     isLinked: ({ context }) => context.linked,
-    isOpen: ({ context }) => !context.hold
+    isOpen: ({ context }) => !context.hold,
+    stays: ({ context }) => context.restarts === undefined
   },
   actions: {
     noteSessionUp: assign({ session: undefined, bootId: (_, bootId: string) => bootId }),
     noteSessionLost: assign({ session: (_, reason: LostReason) => reason, bootId: undefined }),
     noteGatewayUp: assign({ gateway: undefined }),
     noteGatewayLost: assign({ gateway: (_, reason: LostReason) => reason }),
+    noteRestarts: assign({ restarts: (_, { restarts }: Recovered) => restarts }),
+    noteStay: assign({ restarts: undefined }),
     noteBlocked: assign({ storage: (_, reason: string) => reason }),
     noteWritable: assign({ storage: undefined }),
     noteFailure: assign({ end: (_, reason: string) => ({ mode: "failed", reason }) }),
@@ -97,6 +109,7 @@ export const runtimeMachine = setup({
   delays: {
     /** Before a part that failed by a defect is started again. */
     restartDelay: 1_000,
+    stableAfter: stableAfterMs,
     drainDeadline: ({ context }) => context.drainDeadlineMs
   }
 }).createMachine({
@@ -106,6 +119,7 @@ export const runtimeMachine = setup({
     session: input.linked ? "closed" : "notConfigured",
     gateway: input.linked ? "closed" : "notConfigured",
     bootId: undefined,
+    restarts: undefined,
     storage: undefined,
     end: { mode: "stopped", reason: "asked to" }
   }),
@@ -116,7 +130,7 @@ export const runtimeMachine = setup({
       meta: promise("starting"),
       invoke: {
         src: "recover",
-        onDone: "operating",
+        onDone: { target: "operating", actions: { type: "noteRestarts", params: ({ event }) => event.output } },
         onError: { target: "failed", actions: { type: "noteFailure", params: ({ event }) => String(event.error) } }
       },
       on: { "runtime.stop": "stopped", "runtime.drain": "stopped" }
@@ -222,8 +236,17 @@ export const runtimeMachine = setup({
           states: {
             held: {
               meta: promise("held"),
-              always: { guard: "isOpen", target: "open" },
-              on: { "intake.release": "open", "runtime.drain": "draining" }
+              on: { "intake.release": "open", "runtime.drain": "draining" },
+              initial: "asked",
+              states: {
+                asked: { always: { guard: "isOpen", target: "looping" } },
+                /** Starts follow on each other too fast: to fire now might be what ends this one too. Over once it has stayed. */
+                looping: {
+                  always: { guard: "stays", target: "#runtime.operating.intake.open" },
+                  after: { stableAfter: "#runtime.operating.intake.open" },
+                  exit: "noteStay"
+                }
+              }
             },
             open: { on: { "runtime.drain": "draining" } },
             draining: {

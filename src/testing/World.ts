@@ -10,6 +10,7 @@ import * as TestClock from "effect/testing/TestClock"
 import type * as Context from "effect/Context"
 import type { LockHeld, ScheduleInvalid, SkillInvalid, StateUnusable, StorageFailed } from "../domain/Errors.ts"
 import type { JournalEvent } from "../domain/JournalEvent.ts"
+import type { Intensity } from "../domain/policies/intensity.ts"
 import { Disk } from "../layers/Disk.ts"
 import { type DiskMemory, diskMemory } from "../layers/DiskMemory.ts"
 import { assembled, entryOf, type Link, mainSession, type Services, type SkillGiven } from "../layers/Holdfast.ts"
@@ -25,6 +26,8 @@ export interface WorldOptions {
   /** A disk from an earlier world, to start where that one was. */
   readonly disk?: DiskMemory
   readonly hold?: boolean
+  /** How many starts are too many; without it they are not counted, since a world may start often. */
+  readonly starts?: Intensity
 }
 
 export interface World {
@@ -47,12 +50,13 @@ export const makeWorld = Effect.fn("World.make")(function* ({
   skills,
   link,
   disk = diskMemory(),
-  hold = false
+  hold = false,
+  starts = { failuresMax: 0, windowMs: 0 }
 }: WorldOptions): Effect.fn.Return<World, SkillInvalid | ScheduleInvalid | StateUnusable | LockHeld | StorageFailed, Scope.Scope> {
   const entries = yield* Effect.forEach(skills, (skill) => entryOf(skill, () => "UTC", link !== undefined))
   const services = yield* Layer.build(
     assembled(
-      { state: stateDirectory, hold },
+      { state: stateDirectory, hold, starts },
       { entries, problems: [] },
       link === undefined ? undefined : { layer: link, session: mainSession }
     ).pipe(Layer.provide(Layer.succeed(Disk, disk.disk)))

@@ -43,7 +43,9 @@ export const stepStorm = async ({ kills, seed }: StepStorm): Promise<StepStormRe
   const [state, book] = [join(directory, "state"), join(directory, "book")]
   pipeline(join(directory, "skills", "pipeline"), book)
 
-  const start = () => spawn(process.execPath, [bin, "up", "--state", state, "--skills", join(directory, "skills")], { stdio: "ignore" })
+  writeFileSync(join(directory, "holdfast.config.json"), `{ "restarts": { "starts": 0 } }\n`, { mode: 0o600 })
+  const start = () =>
+    spawn(process.execPath, [bin, "up", "--state", state, "--skills", join(directory, "skills")], { cwd: directory, stdio: "ignore" })
   let runtime = start()
   const killed = (): Promise<void> =>
     new Promise((done) => {
@@ -87,7 +89,7 @@ const pipeline = (folder: string, book: string): void => {
     (_, i) => `holdfast step part-${i} -- sh -c '${effect.replaceAll("'", `'\\''`)}' sh part-${i} 0.0${i}`
   )
   writeFileSync(join(folder, "go.sh"), `#!/bin/sh\nset -e\n${script.join("\n")}\n`, { mode: 0o755 })
-  const settings = { run: ["./go.sh"], retry: { attempts: 1 }, grace: "1 second" }
+  const settings = { run: ["./go.sh"], retry: { attempts: 1 }, grace: "1 second", quarantine: { failures: 0 } }
   writeFileSync(
     join(folder, "SKILL.md"),
     `---\nname: pipeline\ndescription: Ten steps.\nmetadata:\n  holdfast: ${JSON.stringify(settings)}\n---\n`

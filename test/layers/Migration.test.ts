@@ -24,6 +24,7 @@ const quiet = Effect.provide(Logger.layer([]))
 
 /** Without what later versions draw from the same events. */
 const asKnownThen = (ledger: Ledger): Ledger => {
+  ledger.startsAtMs = []
   for (const skill of ledger.skills.values()) skill.failedAtMs = []
   return ledger
 }

@@ -10,7 +10,7 @@ import { Outbox, bind as bindOutbox } from "../../src/layers/Outbox.ts"
 import { Session, bind as bindSession } from "../../src/layers/Session.ts"
 import { StateStore } from "../../src/layers/StateStore.ts"
 import type { Probe } from "../../src/machines/gateway.ts"
-import { linkOf, runtimeMachine } from "../../src/machines/runtime.ts"
+import { type Recovered, linkOf, runtimeMachine } from "../../src/machines/runtime.ts"
 import { type Memory, memoryStore } from "./memoryStore.ts"
 import type { Peer } from "../../src/testing/ScriptedPeer.ts"
 
@@ -43,7 +43,7 @@ export const linkedOver = Effect.fnUntraced(function* (
   const { actor } = yield* runMachine(
     runtimeMachine.provide({
       actors: {
-        recover: fromEffect(() => Effect.void),
+        recover: fromEffect(() => Effect.succeed<Recovered>({ restarts: undefined })),
         supervisor: fromEffect((): Effect.Effect<void> => Effect.never),
         storage: fromEffect((): Effect.Effect<void> => Effect.never),
         drain: fromEffect(() => Effect.void),

@@ -27,14 +27,20 @@ const events = (() => {
 })()
 
 const key = (snapshot: RuntimeSnapshot): string => JSON.stringify(snapshot.value)
-const eventOf = (type: string): AnyEventObject => ({ type, bootId: "b", reason: "reset", output: undefined, error: new Error("defect") })
+const eventOf = (type: string, restarts: string | undefined): AnyEventObject => ({
+  type,
+  bootId: "b",
+  reason: "reset",
+  output: { restarts },
+  error: new Error("defect")
+})
 /** An end can only come from an actor that is there. */
 const possible = (type: string, { children }: RuntimeSnapshot): boolean => {
   const actor = /^xstate\.(?:done|error)\.actor\.(.*)$/.exec(type)?.[1]
   return actor === undefined || actor in children
 }
 
-const walk = (input: { readonly linked: boolean; readonly hold: boolean }): ReadonlyArray<Configuration> => {
+const walk = (input: { readonly linked: boolean; readonly hold: boolean }, restarts?: string): ReadonlyArray<Configuration> => {
   const [first] = initialTransition(runtimeMachine, { ...input, drainDeadlineMs: 1_000 })
   const seen = new Map<string, Configuration>()
   const todo = [first]
@@ -47,7 +53,7 @@ const walk = (input: { readonly linked: boolean; readonly hold: boolean }): Read
         : events
             .filter((type) => possible(type, from))
             .map((type): Move => {
-              const [to, actions] = transition(runtimeMachine, from, eventOf(type) as never)
+              const [to, actions] = transition(runtimeMachine, from, eventOf(type, restarts) as never)
               const named = (kind: string) =>
                 actions.filter((action) => action.type === kind).map((action) => (action.params as { readonly id: string }).id)
               return { event: type, to, stopped: named("xstate.stopChild"), started: named("xstate.spawnChild") }
@@ -61,7 +67,8 @@ const walk = (input: { readonly linked: boolean; readonly hold: boolean }): Read
 const linked = walk({ linked: true, hold: false })
 const heldAtFirst = walk({ linked: true, hold: true })
 const standalone = walk({ linked: false, hold: false })
-const all = [...linked, ...heldAtFirst, ...standalone]
+const looping = walk({ linked: true, hold: false }, "5 within 10 minutes")
+const all = [...linked, ...heldAtFirst, ...standalone, ...looping]
 const operating = all.filter(({ snapshot }) => snapshot.matches("operating"))
 
 /** What may end `operating`: a person, the disk, or a defect of the supervisor itself. */

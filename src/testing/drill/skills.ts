@@ -53,6 +53,7 @@ metadata:
   holdfast:
     ${settings}
     report: { when: always }
+    quarantine: { failures: 0 }
 ---
 Keeps a book of what it did, so that a drill can compare it with the journal.
 `

@@ -50,6 +50,7 @@ export const makeWorld = (name: string, command: RuntimeCommand): Effect.Effect<
       fs.mkdirSync(at("skills", name), { recursive: true, mode: 0o700 })
       for (const [file, text] of Object.entries(files)) fs.writeFileSync(at("skills", name, file), text, { mode: 0o600 })
     }
+    fs.writeFileSync(at("holdfast.config.json"), `${JSON.stringify({ restarts: { starts: 0 } })}\n`, { mode: 0o600 }) // It starts often.
     return {
       directory,
       skills,
