@@ -3,6 +3,9 @@ import { type Mutant, one } from "./mutant.ts"
 
 const standing = "test/layers/Standing.test.ts"
 
+const restarts = "test/layers/Restarts.test.ts"
+const clock = "test/layers/WallClock.test.ts"
+
 export const standingMutants: ReadonlyArray<Mutant> = [
   one(
     "a skill that keeps failing is never put aside",
@@ -14,8 +17,8 @@ export const standingMutants: ReadonlyArray<Mutant> = [
   one(
     "the sixth failure is the one too many",
     "src/domain/policies/quarantine.ts",
-    ".length >= intensity.failuresMax",
-    ".length > intensity.failuresMax",
+    "failures >= failuresMax",
+    "failures > failuresMax",
     standing
   ),
   one("probes are always an hour apart", "src/domain/policies/quarantine.ts", "probeFirstMs * 2 ** probes", "probeFirstMs", standing),
@@ -62,5 +65,17 @@ export const standingMutants: ReadonlyArray<Mutant> = [
     "skill.deaths + 1",
     standing
   ),
-  one("what kills the runtime is started again", "src/machines/skill.ts", "aside.waits ? 0 : 1", "1", standing)
+  one("what kills the runtime is started again", "src/machines/skill.ts", "aside.waits ? 0 : 1", "1", standing),
+  one("a loop of restarts fires", "src/layers/Runtime.ts", "count < starts.failuresMax", "true", restarts),
+  one("a start that lasted is forgotten", "src/domain/Ledger.ts", "this.startsAtMs = this.startsAtMs.slice(-1)", "", restarts),
+  one("a held start stays held", "src/machines/runtime.ts", 'after: { stableAfter: "#runtime.operating.intake.open" },', "", restarts),
+  one(
+    "a jump of the clock is not on record",
+    "src/layers/Scheduler.ts",
+    "if (Math.abs(byMs) > driftMs) Queue.offerUnsafe(jumps, byMs)",
+    "",
+    clock
+  ),
+  one("a jump is noticed at the next instant that is armed", "src/layers/Scheduler.ts", "Math.min(dueInMs, lookEveryMs)", "dueInMs", clock),
+  one("a start begins with a clock that is not set", "src/layers/Adoption.ts", "  yield* clockIsSet\n", "", clock)
 ]

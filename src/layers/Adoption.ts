@@ -12,12 +12,12 @@ import type { StorageFailed } from "../domain/Errors.ts"
 import type { RunRecord, SkillRecord } from "../domain/Ledger.ts"
 import { skillIntensity } from "../domain/policies/intensity.ts"
 import { deathsMax, nextProbe } from "../domain/policies/quarantine.ts"
-import { iso } from "../domain/Run.ts"
 import { slotsBetween } from "../domain/Schedule.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
 import { processIdentity } from "./platform.ts"
 import { Process } from "./Process.ts"
 import { type NewEvent, StateStore } from "./StateStore.ts"
+import { behind, clockIsSet } from "./WallClock.ts"
 
 export interface AdoptionInput {
   readonly version: string
@@ -32,6 +32,7 @@ export const adopt = Effect.fn("Adoption.adopt")(function* ({
   unreadable
 }: AdoptionInput): Effect.fn.Return<void, StorageFailed, StateStore | Process> {
   const store = yield* StateStore
+  yield* clockIsSet
   const nowMs = yield* Clock.currentTimeMillis
   const identity = yield* processIdentity(pid)
   const deaths = new Map(skills.map(({ name }) => [name, store.ledger.skills.get(name)?.deaths ?? 0]))
@@ -50,24 +51,6 @@ export const adopt = Effect.fn("Adoption.adopt")(function* ({
   ]
   if (events.length > 0) yield* store.append(...events)
 })
-
-/**
- * A clock that was set back past what is on record, as after a flat battery: no slot that is settled fires again, the others
- * wait until they are due. That is said here, since a clock that lies stays silent otherwise.
- */
-const behind = Effect.fnUntraced(function* (lastAtMs: number, nowMs: number): Effect.fn.Return<ReadonlyArray<NewEvent>> {
-  if (nowMs >= lastAtMs - driftMs) return []
-  yield* Effect.logWarning("The clock is behind what is on record: slots wait until it has caught up", {
-    code: "CLOCK_BEHIND_STATE",
-    where: "the clock of this machine",
-    got: iso(nowMs),
-    want: `${iso(lastAtMs)} or later`,
-    fix: "set the clock"
-  })
-  return [{ type: "clock.jumped", byMs: nowMs - lastAtMs }]
-})
-/** What a clock that is kept right may be set back by, in milliseconds. */
-const driftMs = 2_000
 
 /** Nothing of an interrupted attempt may be alive when its run is tried again. What outlives KILL keeps its skill aside. */
 const endSurvivors = Effect.fnUntraced(function* (

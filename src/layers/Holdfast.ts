@@ -36,7 +36,7 @@ import { Process } from "./Process.ts"
 import { Ramp } from "./Ramp.ts"
 import { Run } from "./Run.ts"
 import { Runtime } from "./Runtime.ts"
-import { Scheduler } from "./Scheduler.ts"
+import { lookEveryMs, Scheduler } from "./Scheduler.ts"
 import { Session } from "./Session.ts"
 import type { FunctionWork, SkillEntry } from "./SkillFunction.ts"
 import { HostZone, type LoadedSkills, type Overrides, Skills } from "./Skills.ts"
@@ -83,6 +83,8 @@ export interface HoldfastOptions {
   readonly drainDeadlineMs?: number | undefined
   /** How many starts within how long keep skills from firing for a minute; `failuresMax: 0` does not count them. */
   readonly starts?: Intensity | undefined
+  /** How often the clocks are looked at, in milliseconds (5,000): a jump is noticed that much later at most. */
+  readonly lookEveryMs?: number | undefined
   /** The rate at which late work begins after an outage. */
   readonly ramp?: RampRate | undefined
   readonly inspect?: Inspector | undefined
@@ -136,7 +138,7 @@ export type Link = Layer.Layer<Session | History | Gateway, never, StateStore>
 
 /** The same over any disk and any link: what the simulated world uses. */
 export const assembled = (
-  options: Pick<HoldfastOptions, "state" | "status" | "hold" | "drainDeadlineMs" | "starts" | "ramp" | "onEvent">,
+  options: Pick<HoldfastOptions, "state" | "status" | "hold" | "drainDeadlineMs" | "starts" | "ramp" | "lookEveryMs" | "onEvent">,
   { entries, problems }: { readonly entries: ReadonlyArray<SkillEntry>; readonly problems: LoadedSkills["problems"] },
   link: { readonly layer: Link; readonly session: string } | undefined
 ): Layer.Layer<Services, StateUnusable | LockHeld | StorageFailed, Disk> => {
@@ -156,7 +158,12 @@ export const assembled = (
     Layer.provideMerge(Supervisor.layer(entries)),
     Layer.provide(Outbox.layer),
     Layer.provideMerge(link?.layer ?? noLink),
-    Layer.provide([Run.layer({ session: link?.session }), Claims.layer, Scheduler.layer, Ramp.layer(options.ramp)]),
+    Layer.provide([
+      Run.layer({ session: link?.session }),
+      Claims.layer,
+      Scheduler.layer(options.lookEveryMs ?? lookEveryMs),
+      Ramp.layer(options.ramp)
+    ]),
     Layer.provide(Process.layer),
     Layer.provideMerge(
       StateStore.layer(options.state, { version, ...(options.status === undefined ? {} : { statusDirectory: options.status }) })

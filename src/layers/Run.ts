@@ -178,7 +178,7 @@ const settle = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, StorageFailed, StateStore> {
   const store = yield* StateStore
   const startedAtMs = store.ledger.runs.get(run)?.startedAtMs ?? null
-  const durationMs = startedAtMs === null ? 0 : (yield* Clock.currentTimeMillis) - startedAtMs
+  const durationMs = startedAtMs === null ? 0 : Math.max(0, (yield* Clock.currentTimeMillis) - startedAtMs) // The clock may have been set back meanwhile.
   const previousOutcome = store.ledger.skills.get(definition.name)?.last?.settled?.outcome
   const told = session !== undefined && decideReport(definition.report.when, { outcome, previousOutcome })
   const settled = { type: "run.settled", run, outcome, reason, startedAtMs, durationMs, fields } as const

@@ -3,7 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Outcome } from "../domain/Outcome.ts"
-import { skillIntensity } from "../domain/policies/intensity.ts"
+import { recent, skillIntensity } from "../domain/policies/intensity.ts"
 import { decideStanding } from "../domain/policies/quarantine.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
 import { asideReason, pausedReason } from "../domain/Wish.ts"
@@ -32,10 +32,9 @@ export const consequences = Effect.fnUntraced(function* (
   }
   const standing = decideStanding({
     outcome,
-    failedAtMs: outcome === "failed" ? [...record.failedAtMs, nowMs] : record.failedAtMs,
-    nowMs,
-    probes: record.probe?.failed,
-    intensity
+    failures: recent(record.failedAtMs, nowMs, intensity).length + 1,
+    failuresMax: intensity.failuresMax,
+    probes: record.probe?.failed
   })
   switch (standing._tag) {
     case "Unchanged":

@@ -29,6 +29,8 @@ import { Inspection, under } from "./Inspection.ts"
 import type { Ramp } from "./Ramp.ts"
 import { resume, type Run } from "./Run.ts"
 import { Scheduler } from "./Scheduler.ts"
+import * as Stream from "effect/Stream"
+import { jumped } from "./WallClock.ts"
 import { bind } from "./Skill.ts"
 import { Entry, type SkillEntry } from "./SkillFunction.ts"
 import { Standing } from "./Standing.ts"
@@ -92,6 +94,8 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     yield* Effect.addFinalizer(() => Effect.sync(() => children.clear()))
     const skills = yield* Scope.fork(watching, "parallel") // They end side by side: each may take its grace.
     const machine = yield* Effect.provideContext(bind, hands)
+    const record = (byMs: number) => Effect.ignore(Effect.flatMap(jumped(byMs), (event) => store.append(event)))
+    yield* Effect.forkIn(Stream.runForEach(scheduler.jumps, record), watching)
     const start = (name: string, unsettled = store.ledger.unsettled(name)) =>
       startSkill(name, unsettled, machine, skills, watching, (crash) => supervisor.actor.send({ type: "skill.crashed", ...crash }))
     const startAll = Effect.suspend(() => {

@@ -11,6 +11,7 @@ import type * as Context from "effect/Context"
 import type { LockHeld, ScheduleInvalid, SkillInvalid, StateUnusable, StorageFailed } from "../domain/Errors.ts"
 import type { JournalEvent } from "../domain/JournalEvent.ts"
 import type { Intensity } from "../domain/policies/intensity.ts"
+import { hopMs } from "../layers/clock.ts"
 import { Disk } from "../layers/Disk.ts"
 import { type DiskMemory, diskMemory } from "../layers/DiskMemory.ts"
 import { assembled, entryOf, type Link, mainSession, type Services, type SkillGiven } from "../layers/Holdfast.ts"
@@ -28,6 +29,8 @@ export interface WorldOptions {
   readonly hold?: boolean
   /** How many starts are too many; without it they are not counted, since a world may start often. */
   readonly starts?: Intensity
+  /** How often the clocks are looked at; an hour, since virtual time does not jump by itself. */
+  readonly lookEveryMs?: number
 }
 
 export interface World {
@@ -51,12 +54,13 @@ export const makeWorld = Effect.fn("World.make")(function* ({
   link,
   disk = diskMemory(),
   hold = false,
-  starts = { failuresMax: 0, windowMs: 0 }
+  starts = { failuresMax: 0, windowMs: 0 },
+  lookEveryMs = hopMs
 }: WorldOptions): Effect.fn.Return<World, SkillInvalid | ScheduleInvalid | StateUnusable | LockHeld | StorageFailed, Scope.Scope> {
   const entries = yield* Effect.forEach(skills, (skill) => entryOf(skill, () => "UTC", link !== undefined))
   const services = yield* Layer.build(
     assembled(
-      { state: stateDirectory, hold, starts },
+      { state: stateDirectory, hold, starts, lookEveryMs },
       { entries, problems: [] },
       link === undefined ? undefined : { layer: link, session: mainSession }
     ).pipe(Layer.provide(Layer.succeed(Disk, disk.disk)))

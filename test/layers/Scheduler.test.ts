@@ -11,7 +11,7 @@ const hourMs = 3_600_000
 /** A scheduler, and what it fired: which skill, how long after the beginning. */
 const scheduler = Effect.gen(function* () {
   const clock = yield* Clock.Clock
-  const made = Context.get(yield* Layer.build(Scheduler.layer), Scheduler)
+  const made = Context.get(yield* Layer.build(Scheduler.layer()), Scheduler)
   const fired: Array<string> = []
   yield* TestClock.adjust(0) // The loop is there and waits.
   return {

@@ -51,7 +51,7 @@ const supervised = Effect.fnUntraced(function* (
   )
   const services = yield* Layer.build(
     Supervisor.layer(entries).pipe(
-      Layer.provideMerge([Run.layer({ session: undefined }), claims, Scheduler.layer, Ramp.layer()]),
+      Layer.provideMerge([Run.layer({ session: undefined }), claims, Scheduler.layer(), Ramp.layer()]),
       Layer.provideMerge([StateStore.layer("/state"), Process.layer]),
       Layer.provideMerge(Layer.succeed(Disk, disk.disk))
     )

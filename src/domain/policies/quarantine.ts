@@ -1,6 +1,5 @@
 /** Whether a skill whose runs fail is put aside, and when it may show that it works again: a circuit breaker. */
 import type { Outcome } from "../Outcome.ts"
-import { type Intensity, recent } from "./intensity.ts"
 
 /** How long after it was put aside a skill is tried again; doubled with each try that fails, up to the longest. */
 export const probeFirstMs = 3_600_000
@@ -16,25 +15,22 @@ export type Standing =
 
 export const decideStanding = ({
   outcome,
-  failedAtMs,
-  nowMs,
-  probes,
-  intensity
+  failures,
+  failuresMax,
+  probes
 }: {
   readonly outcome: Outcome
-  /** When its runs failed, this one included. */
-  readonly failedAtMs: ReadonlyArray<number>
-  readonly nowMs: number
+  /** How many of its runs have failed of late, this one included, and how many are one too many: none means that it is never put aside. */
+  readonly failures: number
+  readonly failuresMax: number
   /** How many tries have failed since it was put aside; nothing while it is not. */
   readonly probes: number | undefined
-  /** No failures at all permitted means that it is never put aside. */
-  readonly intensity: Intensity
 }): Standing => {
   if (probes !== undefined) {
     if (outcome === "cancelled") return { _tag: "Unchanged" }
     return outcome === "success" ? { _tag: "Trusted" } : { _tag: "Aside", ...nextProbe(probes + 1) }
   }
-  const tooMany = intensity.failuresMax > 0 && outcome === "failed" && recent(failedAtMs, nowMs, intensity).length >= intensity.failuresMax
+  const tooMany = failuresMax > 0 && outcome === "failed" && failures >= failuresMax
   return tooMany ? { _tag: "Aside", ...nextProbe(0) } : { _tag: "Unchanged" }
 }
 
