@@ -18,6 +18,7 @@ import type { Mutant } from "./mutants/mutant.ts"
 import { overlapMutants } from "./mutants/overlap.ts"
 import { pauseMutants } from "./mutants/pause.ts"
 import { realMutants } from "./mutants/real.ts"
+import { secretMutants } from "./mutants/secrets.ts"
 import { simulatedMutants } from "./mutants/simulated.ts"
 import { timeMutants } from "./mutants/time.ts"
 import { troubleMutants } from "./mutants/trouble.ts"
@@ -46,6 +47,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...whyMutants,
   ...timeMutants,
   ...evidenceMutants,
+  ...secretMutants,
   {
     name: "the supervisor is invoked below a mode of the link",
     edits: [

@@ -65,6 +65,8 @@ export interface RuntimeOptions {
   readonly overrides?: Overrides
   /** For cron schedules that name no zone. Default: the machine's. */
   readonly timezone?: string
+  /** Names of variables whose values are secrets: they are taken out of everything that is written down or sent. */
+  readonly redact?: ReadonlyArray<string>
   /** Without one the mode is `standalone`. */
   readonly gateway?: { readonly url: string; readonly token?: string; readonly session?: string }
   /** Start without firing anything; `release()` opens. */

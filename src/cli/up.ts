@@ -51,6 +51,7 @@ export const command = defineCommand({
     Effect.scoped(
       Effect.gen(function* () {
         const { out } = asked
+        process.umask(0o077) // Skills inherit it: what they write is for this user, unless they say otherwise.
         const signals = yield* stopSignals
         const { options, notes } = yield* plan(asked)
         const events = yield* Queue.unbounded<JournalEvent>()
@@ -92,6 +93,7 @@ const plan = Effect.fnUntraced(function* ({
       gateway: url === undefined ? undefined : { url, token: config.token, session: config.gateway?.session },
       report: config.report,
       env: config.env,
+      redact: config.redact,
       drainDeadlineMs: config.drainDeadlineMs,
       ...common
     }

@@ -54,6 +54,15 @@ export const ConfigFile = Schema.Struct({
   ),
   report: maybe(SkillSettings.fields.report.schema.annotate({ description: "for skills that do not say" })),
   env: maybe(SkillSettings.fields.env.schema.annotate({ description: "names of variables handed on to every skill" })),
+  redact: maybe(
+    Schema.Array(
+      textField(
+        (name) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name),
+        "a variable's name",
+        "a variable whose value is a secret, whatever its name"
+      )
+    ).check(Schema.isMaxLength(64))
+  ),
   drainDeadline: maybe(durationField(0, 3_600_000, "how long running skills may take to finish when the runtime is asked to stop")),
   skills: maybe(
     Schema.Record(
@@ -77,6 +86,7 @@ export interface RuntimeConfig {
   readonly token: Redacted.Redacted<string> | undefined
   readonly report: SkillSettings["report"]
   readonly env: ReadonlyArray<string>
+  readonly redact: ReadonlyArray<string>
   readonly drainDeadlineMs: number | undefined
   readonly overrides: Overrides
 }
@@ -170,6 +180,7 @@ const load = Effect.fn("Config.load")(function* (
     token: (yield* tokenOfEnvironment) ?? (tokenFile === undefined ? undefined : yield* tokenOf(tokenFile, place("gateway.tokenFile"))),
     report: config.report,
     env: config.env ?? [],
+    redact: config.redact ?? [],
     drainDeadlineMs: config.drainDeadline === undefined ? undefined : parseDuration(config.drainDeadline),
     overrides: config.skills ?? {}
   }

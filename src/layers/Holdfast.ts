@@ -8,6 +8,7 @@ import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
 import { basename, dirname } from "node:path"
+import { env } from "node:process"
 import {
   type ConfigInvalid,
   type LockHeld,
@@ -33,6 +34,7 @@ import { Process } from "./Process.ts"
 import { Run } from "./Run.ts"
 import { Runtime } from "./Runtime.ts"
 import { Scheduler } from "./Scheduler.ts"
+import { layerLoggers, Secrets, secretsOf } from "./Secrets.ts"
 import { Session } from "./Session.ts"
 import type { FunctionWork, SkillEntry } from "./SkillFunction.ts"
 import { HostZone, type LoadedSkills, type Overrides, Skills } from "./Skills.ts"
@@ -71,6 +73,8 @@ export interface HoldfastOptions {
   readonly report?: SkillSettings["report"] | undefined
   /** Names of variables handed on to every skill. */
   readonly env?: ReadonlyArray<string> | undefined
+  /** Names of variables whose values are secrets, beside the token and what is handed to skills and looks like one. */
+  readonly redact?: ReadonlyArray<string> | undefined
   /** Start without firing anything. */
   readonly hold?: boolean | undefined
   /** How long running skills may take to finish once asked to stop, in milliseconds (30,000). */
@@ -113,7 +117,17 @@ export const layer = (options: HoldfastOptions): Layer.Layer<Services, HoldfastE
             ? yield* Effect.fromResult(gatewayUrl(options.gateway.url))
             : options.gateway.url
       const link = url === undefined ? undefined : linkTo(url, options.gateway?.token, options.gateway?.session ?? mainSession)
-      return Control.layer.pipe(Layer.provideMerge(assembled(options, yield* together(loaded, given), link)))
+      const secrets = secretsOf({
+        ours: env,
+        handed: loaded.skills.flatMap((skill) => skill.env),
+        redact: options.redact ?? [],
+        token: options.gateway?.token
+      })
+      return Control.layer.pipe(
+        Layer.provideMerge(assembled(options, yield* together(loaded, given), link)),
+        Layer.provide(layerLoggers),
+        Layer.provideMerge(Layer.succeed(Secrets, secrets))
+      )
     })
   ).pipe(Layer.provide([skillsLayer, Disk.layerNode]), Layer.provide(Layer.succeed(Inspection, options.inspect)))
 

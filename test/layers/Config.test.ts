@@ -43,6 +43,7 @@ describe("the config file", () => {
       gateway: { ...local, session: "main" },
       report: { when: "failure" },
       env: ["BLOG_KEY"],
+      redact: ["DATABASE_URL"],
       drainDeadline: "90s",
       skills: { "post-pipeline": { schedule: { every: "1 hour" }, retry: { attempts: 2 } } }
     })
@@ -56,6 +57,7 @@ describe("the config file", () => {
       token: undefined,
       report: { when: "failure" },
       env: ["BLOG_KEY"],
+      redact: ["DATABASE_URL"],
       drainDeadlineMs: 90_000,
       overrides: { "post-pipeline": { schedule: { every: "1 hour" }, retry: { attempts: 2 } } }
     })
