@@ -10,6 +10,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
+import { approvalMutants } from "./mutants/approval.ts"
 import { evidenceMutants } from "./mutants/evidence.ts"
 import { journalMutants } from "./mutants/journal.ts"
 import { ledgerMutants } from "./mutants/ledger.ts"
@@ -48,6 +49,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...timeMutants,
   ...evidenceMutants,
   ...secretMutants,
+  ...approvalMutants,
   {
     name: "the supervisor is invoked below a mode of the link",
     edits: [

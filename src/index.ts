@@ -67,6 +67,8 @@ export interface RuntimeOptions {
   readonly timezone?: string
   /** Names of variables whose values are secrets: they are taken out of everything that is written down or sent. */
   readonly redact?: ReadonlyArray<string>
+  /** Skill files run only as they were when somebody approved them (`holdfast skills approve`); `overrides` can say so of single ones. */
+  readonly approval?: "required"
   /** Without one the mode is `standalone`. */
   readonly gateway?: { readonly url: string; readonly token?: string; readonly session?: string }
   /** Start without firing anything; `release()` opens. */

@@ -94,6 +94,7 @@ const plan = Effect.fnUntraced(function* ({
       report: config.report,
       env: config.env,
       redact: config.redact,
+      approval: config.approval,
       drainDeadlineMs: config.drainDeadlineMs,
       ...common
     }

@@ -33,6 +33,8 @@ export const JournalEvent = Schema.Union([
   event("skill.resumed", { skill: text, by: text, why: text }),
   event("skill.quarantined", { skill: text, why: text }),
   event("skill.released", { skill: text, by: text }),
+  /** Somebody has looked at the skill's files of this digest. It may be a skill that was never adopted. */
+  event("skill.approved", { skill: text, digest: text, by: text }),
 
   /** `count` slots from `slot` through `through` that get no run of their own. `run` is the one that did their work. */
   event("slot.settled", {

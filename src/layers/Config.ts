@@ -21,7 +21,7 @@ import { readText } from "../domain/FrontMatter.ts"
 import { type GatewayUrl, gatewayUrl } from "../domain/GatewayUrl.ts"
 import { readJson } from "../domain/json.ts"
 import { nameRule } from "../domain/Run.ts"
-import { SkillSettings } from "../domain/SkillFile.ts"
+import { ApprovalSetting, SkillOverride, SkillSettings } from "../domain/SkillFile.ts"
 import { readZone } from "../domain/Zone.ts"
 import type { Overrides } from "./Skills.ts"
 
@@ -63,11 +63,12 @@ export const ConfigFile = Schema.Struct({
       )
     ).check(Schema.isMaxLength(64))
   ),
+  approval: maybe(ApprovalSetting),
   drainDeadline: maybe(durationField(0, 3_600_000, "how long running skills may take to finish when the runtime is asked to stop")),
   skills: maybe(
     Schema.Record(
       textField((name) => nameRule.test(name), "a skill's name: 1 to 64 of a-z, 0-9 and inner dashes", "a skill"),
-      SkillSettings
+      SkillOverride
     ).annotate({ description: "by skill: settings that stand above those of its SKILL.md" })
   )
 })
@@ -87,6 +88,7 @@ export interface RuntimeConfig {
   readonly report: SkillSettings["report"]
   readonly env: ReadonlyArray<string>
   readonly redact: ReadonlyArray<string>
+  readonly approval: "required" | undefined
   readonly drainDeadlineMs: number | undefined
   readonly overrides: Overrides
 }
@@ -181,6 +183,7 @@ const load = Effect.fn("Config.load")(function* (
     report: config.report,
     env: config.env ?? [],
     redact: config.redact ?? [],
+    approval: config.approval,
     drainDeadlineMs: config.drainDeadline === undefined ? undefined : parseDuration(config.drainDeadline),
     overrides: config.skills ?? {}
   }

@@ -18,6 +18,7 @@ import {
   type StateUnusable,
   type StorageFailed
 } from "../domain/Errors.ts"
+import { approvalProblem } from "../domain/Approval.ts"
 import type { JournalEvent } from "../domain/JournalEvent.ts"
 import { checkFields, fieldName } from "../domain/fields.ts"
 import { gatewayUrl, type GatewayUrl } from "../domain/GatewayUrl.ts"
@@ -75,6 +76,8 @@ export interface HoldfastOptions {
   readonly env?: ReadonlyArray<string> | undefined
   /** Names of variables whose values are secrets, beside the token and what is handed to skills and looks like one. */
   readonly redact?: ReadonlyArray<string> | undefined
+  /** Whether all skill files run only as they were when somebody approved them; `overrides` can say so of single ones. */
+  readonly approval?: "required" | undefined
   /** Start without firing anything. */
   readonly hold?: boolean | undefined
   /** How long running skills may take to finish once asked to stop, in milliseconds (30,000). */
@@ -103,7 +106,8 @@ export const layer = (options: HoldfastOptions): Layer.Layer<Services, HoldfastE
           zone: options.timezone,
           gateway: options.gateway !== undefined,
           report: options.report,
-          env: options.env
+          env: options.env,
+          approval: options.approval
         })
       )
       const hostZone = yield* HostZone
@@ -142,19 +146,25 @@ export const assembled = (
   { entries, problems }: { readonly entries: ReadonlyArray<SkillEntry>; readonly problems: LoadedSkills["problems"] },
   link: { readonly layer: Link; readonly session: string } | undefined
 ): Layer.Layer<Services, StateUnusable | LockHeld | StorageFailed, Disk> => {
-  const runtime = Runtime.layer({
-    entries,
-    problems,
-    version,
-    // A folder whose file is wrong is a skill we know nothing of today: its record stays as it was.
-    unreadable: new Set(problems.map(({ where }) => basename(dirname(where)))),
-    linked: link !== undefined,
-    hold: options.hold ?? false,
-    drainDeadlineMs: options.drainDeadlineMs ?? drainDeadlineMs
-  })
-  return runtime.pipe(
-    Layer.provide(listening(options.onEvent)),
-    Layer.provideMerge(Supervisor.layer(entries)),
+  const working = Layer.unwrap(
+    StateStore.useSync(({ ledger }) => {
+      const unapproved = new Map(entries.map((entry) => [entry, approvalProblem(entry.definition, ledger.approvals)]))
+      const approved = entries.filter((entry) => unapproved.get(entry) === undefined)
+      const all = [...problems, ...[...unapproved.values()].filter((problem) => problem !== undefined)]
+      const runtime = Runtime.layer({
+        entries: approved,
+        problems: all,
+        version,
+        // A folder whose file is wrong or not approved is a skill we know nothing of today: its record stays as it was.
+        unreadable: new Set(all.map(({ where }) => basename(dirname(where)))),
+        linked: link !== undefined,
+        hold: options.hold ?? false,
+        drainDeadlineMs: options.drainDeadlineMs ?? drainDeadlineMs
+      })
+      return runtime.pipe(Layer.provide(listening(options.onEvent)), Layer.provideMerge(Supervisor.layer(approved)))
+    })
+  )
+  return working.pipe(
     Layer.provide(Outbox.layer),
     Layer.provideMerge(link?.layer ?? noLink),
     Layer.provide([Run.layer({ session: link?.session }), Claims.layer, Scheduler.layer]),

@@ -14,6 +14,7 @@ import { interruptionsMax, type SkillDefinition } from "../domain/Skill.ts"
 import { reportText } from "../domain/Report.ts"
 import { cancelled, type RunInput, runMachine, type Settlement } from "../machines/run.ts"
 import { type ActorArgs, fromEffect, plug } from "./actor.ts"
+import { stillApproved } from "./Approval.ts"
 import type { Disk } from "./Disk.ts"
 import { believed } from "./Evidence.ts"
 import type { Process } from "./Process.ts"
@@ -203,6 +204,8 @@ const perform = (
     const store = yield* StateStore
     const { run, attempt } = facts
     const onSpawned = (process: ProcessIdentity) => store.append({ type: "attempt.spawned", run, attempt, ...process })
+    const changed = yield* stillApproved(definition)
+    if (changed !== undefined) return changed
     const kind = definition.work
     switch (kind._tag) {
       case "Process":

@@ -15,12 +15,12 @@ import { createHash } from "node:crypto"
 import { nearest, type ScheduleInvalid, shown, type SkillInvalid } from "../domain/Errors.ts"
 import { checkFields, fieldName, type FieldProblem, type Path as FieldPath } from "../domain/fields.ts"
 import type { FrontMatter, FrontMatterProblem } from "../domain/FrontMatter.ts"
-import type { SkillDefinition } from "../domain/Skill.ts"
-import { draftSkill, invalid, nameProblem, type SkillDraft, SkillSettings, withOverride } from "../domain/SkillFile.ts"
+import type { PinnedFile, SkillDefinition } from "../domain/Skill.ts"
+import { draftSkill, invalid, nameProblem, type SkillDraft, type SkillOverride, SkillSettings, withOverride } from "../domain/SkillFile.ts"
 import { entryAt, entryBytesMax, executable, type Files, readBytes, writableByNobodyElse } from "./skillFolder.ts"
 
 /** What the config says of skills, by name. Checked where the config is read. */
-export type Overrides = Readonly<Record<string, SkillSettings>>
+export type Overrides = Readonly<Record<string, SkillOverride>>
 
 export interface LoadOptions {
   /** For cron schedules without `timezone`. Default: the machine's zone. */
@@ -31,6 +31,8 @@ export interface LoadOptions {
   readonly report?: SkillSettings["report"]
   /** Names of variables handed on to every skill, beside its own. */
   readonly env?: ReadonlyArray<string> | undefined
+  /** Whether all of them run only as they were approved; else those of which the overrides say so. */
+  readonly approval?: "required" | undefined
 }
 
 /** A skill that can be listed and nothing else: its file has no settings of ours, and the config has none for it. */
@@ -69,8 +71,8 @@ export class Skills extends Context.Service<
       const services = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
       const hostZone = yield* HostZone
       return Skills.of({
-        load: (folders, overrides = {}, { zone, gateway = true, report, env = [] } = {}) =>
-          Effect.provideContext(load(folders, { overrides, zone: () => zone ?? hostZone(), gateway, report, env }), services)
+        load: (folders, overrides = {}, { zone, gateway = true, report, env = [], approval } = {}) =>
+          Effect.provideContext(load(folders, { overrides, zone: () => zone ?? hostZone(), gateway, report, env, approval }), services)
       })
     })
   )
@@ -82,6 +84,7 @@ interface Asked {
   readonly gateway: boolean
   readonly report: SkillSettings["report"]
   readonly env: ReadonlyArray<string>
+  readonly approval: "required" | undefined
 }
 
 /** What came of one folder: the name that its file gives, and a skill, a passive skill, or problems. */
@@ -230,22 +233,25 @@ const define = Effect.fnUntraced(function* ({
       )
     ])
   }
-  return yield* Effect.mapError(complete(draft.success, where), (problem): Problems => [problem])
+  const { pinned, ...definition } = yield* Effect.mapError(complete(draft.success, where), (problem): Problems => [problem])
+  return (override?.approval ?? asked.approval) === undefined ? definition : { ...definition, pinned }
 })
 
 /** Finds the entry files and takes the digest: over the settings, and over the bytes of the files that the command names. */
 const complete = Effect.fnUntraced(function* (
   draft: SkillDraft,
   where: (at: FieldPath) => string
-): Effect.fn.Return<SkillDefinition, SkillInvalid, Files> {
+): Effect.fn.Return<SkillDefinition & { readonly pinned: ReadonlyArray<PinnedFile> }, SkillInvalid, Files> {
   const { work } = draft
   if (work._tag === "Function") return yield* Effect.die("a file names no function")
   const settings = { ...draft, description: undefined, work: { ...work, folder: undefined } } // Moved or described anew, it is the same skill.
   const hash = createHash("sha256").update(JSON.stringify(settings))
+  const path = yield* Path.Path
   const key = work._tag === "Module" ? "module" : "run"
   const words = work._tag === "Module" ? [work.file] : work.argv
   const entryWord = words.find((word) => word.startsWith("./")) // `python3 ./job.py`: the first path is what does the work.
   let file: string | undefined
+  const pinned: Array<PinnedFile> = []
   for (const word of new Set(words.filter((one) => one.startsWith("./")))) {
     const entry = yield* Effect.result(entryAt(work.folder, word, where([key]), word === words[0]))
     if (Result.isFailure(entry)) {
@@ -255,14 +261,17 @@ const complete = Effect.fnUntraced(function* (
     if (entry.success === undefined) continue
     const bytes = yield* readBytes(entry.success.file, entryBytesMax)
     hash.update(`\n${word} ${bytes.length}\n`).update(bytes)
+    // What is started is the real file; what a program is told of, it opens by the word, wherever a link leads by then.
+    const opened = word === words[0] ? entry.success.file : path.join(work.folder, word)
+    pinned.push({ file: opened, sha256: createHash("sha256").update(bytes).digest("hex") })
     if (word !== words[0]) continue
     if (work._tag === "Process") yield* executable(entry.success, bytes)
     file = entry.success.file
   }
   const digest = hash.digest("hex")
-  if (work._tag === "Module") return { ...draft, work: { ...work, file: file ?? work.file }, digest }
+  if (work._tag === "Module") return { ...draft, work: { ...work, file: file ?? work.file }, digest, pinned }
   const [program, ...rest] = work.argv
-  return { ...draft, work: { ...work, argv: [file ?? program, ...rest] }, digest }
+  return { ...draft, work: { ...work, argv: [file ?? program, ...rest] }, digest, pinned }
 })
 
 /** Names that two files give, in any mixture of cases: some disks cannot tell them apart. */

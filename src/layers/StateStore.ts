@@ -30,7 +30,7 @@ import { mend, newestFormat, survey } from "./Recovery.ts"
 import { full, reserveBytes, reserveOf } from "./Reserve.ts"
 import { Secrets } from "./Secrets.ts"
 import { fence } from "./Segment.ts"
-import { logged, replace, statusFiles, sweep } from "./Views.ts"
+import { logged, noStatusFiles, replace, statusFiles, sweep } from "./Views.ts"
 
 /** Whether the disk takes what we write. `blocked` ends by itself; `failed` only with a new start. */
 export type StorageCondition =
@@ -85,6 +85,8 @@ export class StateStore extends Context.Service<
 
 export interface StateOptions {
   readonly statusDirectory?: string
+  /** False: keeps no status files, for who only puts something on record. */
+  readonly statusFiles?: false
   /** Ours, for whoever asks who holds the directory. */
   readonly version?: string
   /** How long history stays, in runs and days; 100,000 and 90 unless given. */
@@ -155,7 +157,8 @@ const make = Effect.fnUntraced(function* (
     for (const name of unusable) yield* Effect.logWarning("A checkpoint was not whole; it is in damaged/", { name })
     yield* sweep([directory, statusDirectory])
     const events = yield* Effect.acquireRelease(PubSub.unbounded<JournalEvent>(), PubSub.shutdown)
-    const status = yield* Effect.provideService(statusFiles(statusDirectory, ledger), Disk, home)
+    const status =
+      options.statusFiles === false ? noStatusFiles : yield* Effect.provideService(statusFiles(statusDirectory, ledger), Disk, home)
     const sealed = Latch.makeUnsafe(true)
     let listeners = 0
 
