@@ -21,6 +21,7 @@ import { pauseMutants } from "./mutants/pause.ts"
 import { realMutants } from "./mutants/real.ts"
 import { secretMutants } from "./mutants/secrets.ts"
 import { simulatedMutants } from "./mutants/simulated.ts"
+import { skillFolderMutants } from "./mutants/skillFolder.ts"
 import { timeMutants } from "./mutants/time.ts"
 import { troubleMutants } from "./mutants/trouble.ts"
 import { whyMutants } from "./mutants/why.ts"
@@ -50,6 +51,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...evidenceMutants,
   ...secretMutants,
   ...approvalMutants,
+  ...skillFolderMutants,
   {
     name: "the supervisor is invoked below a mode of the link",
     edits: [

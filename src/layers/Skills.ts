@@ -126,6 +126,17 @@ const candidates = Effect.fnUntraced(function* (folder: string): Effect.fn.Retur
   const missing = (error: PlatformError) =>
     invalid("SKILLS_FOLDER", folder, error.reason._tag, "a folder that can be read", "create it, or correct the option or the config")
   const real = yield* Effect.mapError(fs.realPath(folder), missing)
+  const { mode } = yield* Effect.mapError(fs.stat(real), missing)
+  if ((mode & 0o1002) === 0o002) {
+    // Anybody could take the skills out of it. With the sticky bit, as in /tmp, only their owner can.
+    return yield* invalid(
+      "SKILL_PERMISSIONS",
+      real,
+      `mode ${(mode & 0o1777).toString(8)}`,
+      "not writable by everybody",
+      `chmod o-w ${real}`
+    )
+  }
   const entries = yield* Effect.mapError(fs.readDirectoryEntries(real), missing)
   return entries
     .filter(({ name, type }) => !name.startsWith(".") && (type === "Directory" || type === "SymbolicLink"))
@@ -167,7 +178,6 @@ const readHead = Effect.fnUntraced(function* (
     return yield* invalid("SKILL_SYMLINK", file, "a symbolic link", "a file", "put the file itself into the folder")
   if (info.type !== "File") return yield* invalid("FILE_UNREADABLE", file, info.type, "a file", "put a file in its place")
   yield* writableByNobodyElse(folder, link)
-  yield* writableByNobodyElse(file, info)
   const bytes = yield* readBytes(file, skillFileBytesMax)
   const { readFrontMatter, readText } = yield* reader
   const read = Result.flatMap(readText(bytes), readFrontMatter)

@@ -128,7 +128,11 @@ it("what a skill prints of its secrets is in no line of ours, and its files are 
   const canary = "canary-of-the-command"
   const world = makeWorld({ CANARY_TOKEN: canary })
   world.skill("loud", {
-    run: ["sh", "-c", 'umask; touch "$HOLDFAST_RUN_DIRECTORY/mine"; echo "denied: $CANARY_TOKEN" >&2; exit 64'],
+    run: [
+      "sh",
+      "-c",
+      'umask; ls -l /proc/$$/fd 2> /dev/null; touch "$HOLDFAST_RUN_DIRECTORY/mine"; echo "denied: $CANARY_TOKEN" >&2; exit 64'
+    ],
     env: ["CANARY_TOKEN"]
   })
   const runtime = up(world)
@@ -138,7 +142,13 @@ it("what a skill prints of its secrets is in no line of ours, and its files are 
   runtime.kill("SIGINT")
   const { stdout, stderr } = await runtime.ended
   expect(stdout + stderr).not.toContain(canary)
-  expect(readFileSync(join(world.state, "runs", run, "stdout.log"), "utf8")).toBe("0077\n")
+  const [umask, ...openFiles] = readFileSync(join(world.state, "runs", run, "stdout.log"), "utf8")
+    .trim()
+    .split("\n")
+  expect(umask).toBe("0077")
+  expect(openFiles.filter((file) => file.includes(world.state)).map((file) => file.split("/").at(-1))).toEqual(
+    process.platform === "linux" ? ["stdout.log", "stderr.log"] : []
+  )
   expect(statSync(join(world.state, "runs", run, "mine")).mode & 0o777).toBe(0o600)
 })
 
