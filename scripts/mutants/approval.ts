@@ -6,7 +6,7 @@ const starts = "test/layers/Approval.test.ts"
 export const approvalMutants: ReadonlyArray<Mutant> = [
   one("a skill that nobody approved runs", "src/domain/Approval.ts", "pinned === undefined ||", "true ||", starts),
   one("a skill that was changed since runs", "src/domain/Approval.ts", "approval?.digest === digest", "approval !== undefined", starts),
-  one("a skill that is not approved is removed", "src/layers/Holdfast.ts", "new Set(all.map(", "new Set(problems.map(", starts),
+  one("a skill that is not approved is removed", "src/layers/Holdfast.ts", "[...unreadable, ...unapproved]", "unreadable", starts),
   one("files are compared at a start alone", "src/layers/Run.ts", "if (changed !== undefined) return changed", "", starts),
   one(
     "a link leads elsewhere after the approval",

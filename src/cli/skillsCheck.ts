@@ -72,11 +72,11 @@ const approvalsIn = Effect.fnUntraced(function* (directory: string) {
 const none: ReadonlyMap<string, Approval> = new Map()
 
 /** Skills that are not approved as they are among the problems, as a start would have it. */
-const judged = ({ skills, passive, problems }: LoadedSkills, approvals: ReadonlyMap<string, Approval>): LoadedSkills => {
+const judged = ({ skills, problems, ...loaded }: LoadedSkills, approvals: ReadonlyMap<string, Approval>): LoadedSkills => {
   const unapproved = skills.map((skill) => approvalProblem(skill, approvals))
   return {
+    ...loaded,
     skills: skills.filter((_, i) => unapproved[i] === undefined),
-    passive,
     problems: [...problems, ...unapproved.filter((problem) => problem !== undefined)]
   }
 }

@@ -7,7 +7,6 @@ import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
-import { basename, dirname } from "node:path"
 import { env } from "node:process"
 import {
   type ConfigInvalid,
@@ -137,26 +136,31 @@ export const layer = (options: HoldfastOptions): Layer.Layer<Services, HoldfastE
 
 const skillsLayer = Skills.layer.pipe(Layer.provide([NodeFileSystem.layer, NodePath.layer]))
 
+/** Every skill there is, and what is known of those that cannot be used. */
+interface Household extends Pick<LoadedSkills, "problems" | "unreadable"> {
+  readonly entries: ReadonlyArray<SkillEntry>
+}
+
 /** What reaches the gateway: the real one, a scripted one, or none. */
 export type Link = Layer.Layer<Session | History | Gateway, never, StateStore>
 
 /** The same over any disk and any link: what the simulated world uses. */
 export const assembled = (
   options: Pick<HoldfastOptions, "state" | "status" | "hold" | "drainDeadlineMs" | "onEvent">,
-  { entries, problems }: { readonly entries: ReadonlyArray<SkillEntry>; readonly problems: LoadedSkills["problems"] },
+  { entries, problems, unreadable }: Household,
   link: { readonly layer: Link; readonly session: string } | undefined
 ): Layer.Layer<Services, StateUnusable | LockHeld | StorageFailed, Disk> => {
   const working = Layer.unwrap(
     StateStore.useSync(({ ledger }) => {
-      const unapproved = new Map(entries.map((entry) => [entry, approvalProblem(entry.definition, ledger.approvals)]))
-      const approved = entries.filter((entry) => unapproved.get(entry) === undefined)
-      const all = [...problems, ...[...unapproved.values()].filter((problem) => problem !== undefined)]
+      const judged = entries.map((entry) => ({ entry, problem: approvalProblem(entry.definition, ledger.approvals) }))
+      const approved = judged.flatMap(({ entry, problem }) => (problem === undefined ? [entry] : []))
+      const unapproved = judged.flatMap(({ entry, problem }) => (problem === undefined ? [] : [entry.definition.name]))
       const runtime = Runtime.layer({
         entries: approved,
-        problems: all,
+        problems: [...problems, ...judged.flatMap(({ problem }) => problem ?? [])],
         version,
-        // A folder whose file is wrong or not approved is a skill we know nothing of today: its record stays as it was.
-        unreadable: new Set(all.map(({ where }) => basename(dirname(where)))),
+        // Of a skill whose file is wrong or not approved we know nothing today: its record stays as it was.
+        unreadable: new Set(unreadable === "any" ? ledger.skills.keys() : [...unreadable, ...unapproved]),
         linked: link !== undefined,
         hold: options.hold ?? false,
         drainDeadlineMs: options.drainDeadlineMs ?? drainDeadlineMs
@@ -207,10 +211,7 @@ const noLink: Link = Layer.mergeAll(
 )
 
 /** Folders and code in one list; a name in both is refused in both. */
-const together = (
-  loaded: LoadedSkills,
-  given: ReadonlyArray<SkillEntry>
-): Effect.Effect<{ readonly entries: ReadonlyArray<SkillEntry>; readonly problems: LoadedSkills["problems"] }, SkillInvalid> => {
+const together = (loaded: LoadedSkills, given: ReadonlyArray<SkillEntry>): Effect.Effect<Household, SkillInvalid> => {
   const names = new Set<string>()
   for (const {
     definition: { name }
@@ -219,10 +220,11 @@ const together = (
     names.add(name)
   }
   const files = loaded.skills.filter(({ name }) => !names.has(name)).map((definition): SkillEntry => ({ definition, work: undefined }))
-  const both = loaded.skills.filter(({ name }) => names.has(name)).map(({ name }) => twice(name))
+  const both = loaded.skills.flatMap(({ name }) => (names.has(name) ? [name] : []))
   return Effect.succeed({
-    entries: [...files, ...given.filter(({ definition }) => !both.some(({ got }) => got === definition.name))],
-    problems: [...loaded.problems, ...both]
+    entries: [...files, ...given.filter(({ definition }) => !both.includes(definition.name))],
+    problems: [...loaded.problems, ...both.map(twice)],
+    unreadable: loaded.unreadable === "any" ? "any" : [...loaded.unreadable, ...both]
   })
 }
 

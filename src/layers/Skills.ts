@@ -12,6 +12,7 @@ import * as Path from "effect/Path"
 import type { PlatformError } from "effect/PlatformError"
 import * as Result from "effect/Result"
 import { createHash } from "node:crypto"
+import { basename, dirname } from "node:path"
 import { nearest, type ScheduleInvalid, shown, type SkillInvalid } from "../domain/Errors.ts"
 import { checkFields, fieldName, type FieldProblem, type Path as FieldPath } from "../domain/fields.ts"
 import type { FrontMatter, FrontMatterProblem } from "../domain/FrontMatter.ts"
@@ -46,6 +47,8 @@ export interface LoadedSkills {
   readonly skills: ReadonlyArray<SkillDefinition>
   readonly passive: ReadonlyArray<PassiveSkill>
   readonly problems: ReadonlyArray<SkillProblem>
+  /** Names of the folders whose skill cannot be used; `any` where a skills folder could not be listed, and nobody knows what is in it. */
+  readonly unreadable: ReadonlyArray<string> | "any"
 }
 
 export type SkillProblem = SkillInvalid | ScheduleInvalid
@@ -110,6 +113,9 @@ const load = Effect.fn("Skills.load")(function* (
   return {
     skills: good.filter((one) => "work" in one).sort(byName),
     passive: good.filter((one) => !("work" in one)).sort(byName),
+    unreadable: listed.some(Result.isFailure)
+      ? "any"
+      : found.filter((one) => Result.isFailure(one.read) || twice.has(one)).map(({ file }) => basename(dirname(file))),
     problems: [
       ...listed.flatMap((list) => (Result.isFailure(list) ? [list.failure] : [])),
       ...found.flatMap((one) => (Result.isFailure(one.read) ? one.read.failure : [])),
