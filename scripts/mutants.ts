@@ -10,6 +10,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
+import { approvalMutants } from "./mutants/approval.ts"
 import { evidenceMutants } from "./mutants/evidence.ts"
 import { journalMutants } from "./mutants/journal.ts"
 import { ledgerMutants } from "./mutants/ledger.ts"
@@ -21,7 +22,9 @@ import { overlapMutants } from "./mutants/overlap.ts"
 import { pauseMutants } from "./mutants/pause.ts"
 import { promptMutants } from "./mutants/prompt.ts"
 import { realMutants } from "./mutants/real.ts"
+import { secretMutants } from "./mutants/secrets.ts"
 import { simulatedMutants } from "./mutants/simulated.ts"
+import { skillFolderMutants } from "./mutants/skillFolder.ts"
 import { timeMutants } from "./mutants/time.ts"
 import { troubleMutants } from "./mutants/trouble.ts"
 import { whyMutants } from "./mutants/why.ts"
@@ -52,6 +55,9 @@ const mutants: ReadonlyArray<Mutant> = [
   ...timeMutants,
   ...evidenceMutants,
   ...promptMutants,
+  ...secretMutants,
+  ...approvalMutants,
+  ...skillFolderMutants,
   {
     name: "the supervisor is invoked below a mode of the link",
     edits: [

@@ -66,6 +66,10 @@ export interface RuntimeOptions {
   readonly overrides?: Overrides
   /** For cron schedules that name no zone. Default: the machine's. */
   readonly timezone?: string
+  /** Names of variables whose values are secrets: they are taken out of everything that is written down or sent. */
+  readonly redact?: ReadonlyArray<string>
+  /** Skill files run only as they were when somebody approved them (`holdfast skills approve`); `overrides` can say so of single ones. */
+  readonly approval?: "required"
   /** Without one the mode is `standalone`. */
   readonly gateway?: { readonly url: string; readonly token?: string; readonly session?: string }
   /** The command that prompt skills hand their text to: `{ command: ["agent", "--file", "{promptFile}"], timeout, perDay, env }`. */

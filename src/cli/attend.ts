@@ -9,6 +9,7 @@ import { shown, StorageFailed } from "../domain/Errors.ts"
 import type { JournalEvent } from "../domain/JournalEvent.ts"
 import { drainDeadlineMs, type HoldfastOptions, type Services } from "../layers/Holdfast.ts"
 import { reasonOf, Runtime } from "../layers/Runtime.ts"
+import { Secrets } from "../layers/Secrets.ts"
 import { StateStore } from "../layers/StateStore.ts"
 import { Supervisor } from "../layers/Supervisor.ts"
 import { guarantees, type Mode } from "../machines/guarantees.ts"
@@ -33,10 +34,16 @@ export const attend = Effect.fnUntraced(function* ({
   notes,
   signals,
   events,
-  out
+  out: plain
 }: Attended): Effect.fn.Return<number, StorageFailed, Services | Scope.Scope> {
   const runtime = yield* Runtime
   const store = yield* StateStore
+  const secrets = yield* Secrets
+  const out: Out = {
+    ...plain,
+    line: (text) => plain.line(secrets.text(text)),
+    value: (value) => plain.value(secrets.event(value as object))
+  }
   const greeted = yield* Latch.make()
   const tell = (value: unknown, text: string | undefined): void => {
     // A reader that stopped reading, as a pager does, must not fill our memory: the journal has it all.
@@ -72,7 +79,7 @@ export const attend = Effect.fnUntraced(function* ({
     return yield* new StorageFailed({
       code: "RUNTIME_FAILED",
       where: options.state,
-      got: shown(end.reason),
+      got: secrets.text(shown(end.reason)),
       want: "a disk that takes what is written, and no defect",
       fix: "mend what is named, then start again: it recovers as after a crash",
       retryable: false

@@ -23,6 +23,11 @@ export const commands: ReadonlyArray<Listed> = [
   { name: "step", summary: "in a skill's script: make a command a step, done once", load: () => import("./step.ts") },
   { name: "release", summary: "open a runtime that is held", load: () => import("./release.ts") },
   { name: "skills check", summary: "read skill files and say what is wrong with them", load: () => import("./skillsCheck.ts") },
+  {
+    name: "skills approve",
+    summary: "say that you have looked at a skill's files, where approval is required",
+    load: () => import("./skillsApprove.ts")
+  },
   { name: "skills release", summary: "let a skill that was put aside work again", load: () => import("./skillsRelease.ts") },
   { name: "state verify", summary: "read all of a state directory and say whether it is whole", load: () => import("./stateVerify.ts") },
   { name: "state repair", summary: "make a damaged directory one that starts, at a stated loss", load: () => import("./stateRepair.ts") },

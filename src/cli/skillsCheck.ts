@@ -4,18 +4,22 @@ import * as NodePath from "@effect/platform-node/NodePath"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { namesFile } from "../domain/Agent.ts"
+import { existsSync } from "node:fs"
+import { type Approval, approvalProblem } from "../domain/Approval.ts"
 import { showDuration } from "../domain/durations.ts"
 import { explain, shown } from "../domain/Errors.ts"
 import type { Evidence } from "../domain/Evidence.ts"
 import { iso } from "../domain/Run.ts"
 import { next, type Schedule } from "../domain/Schedule.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
+import { Disk } from "../layers/Disk.ts"
 import { type LoadedSkills, Skills } from "../layers/Skills.ts"
 import { clockTime, type Timing } from "../domain/Timing.ts"
+import { readState } from "../layers/StateStore.ts"
 import { defineCommand, exit, shared } from "./command.ts"
 import { loadConfig } from "./config.ts"
 import type { Out } from "./output.ts"
-import { configFile } from "./place.ts"
+import { configFile, stateDirectory } from "./place.ts"
 import { scheduleText } from "./scheduleText.ts"
 import { UsageInvalid } from "./usage.ts"
 
@@ -25,7 +29,7 @@ export const command = defineCommand({
     "its next three slots, and every " +
     "problem: where, what was found, what is wanted, and how to mend it. Leaves with 0 when there is none, else with 78. Runs nothing.",
   words: { usage: "[DIR ...]", min: 0, max: 64 },
-  flags: { config: shared.config },
+  flags: { state: shared.state, config: shared.config },
   examples: [
     ["holdfast skills check ./skills", "a folder of skills"],
     ["holdfast skills check", "those of holdfast.config.json"],
@@ -36,17 +40,20 @@ export const command = defineCommand({
       const config = yield* loadConfig(configFile(flags.config))
       const folders = words.length > 0 ? words : config.skillsFolders
       if (folders.length === 0) return yield* Effect.fail(nothingToCheck)
-      const loaded = yield* Skills.use((skills) =>
+      const found = yield* Skills.use((skills) =>
         skills.load(folders, config.overrides, {
           zone: config.zone,
           report: config.report,
           env: config.env,
           agent: config.agent,
+          approval: config.approval,
           gateway: config.file === undefined || config.gateway !== undefined // Without a config nothing says that there is none.
         })
       ).pipe(Effect.provide(Skills.layer.pipe(Layer.provide([NodeFileSystem.layer, NodePath.layer]))))
+      const approvals = found.skills.some(({ pinned }) => pinned !== undefined) ? yield* approvalsIn(yield* stateDirectory(flags)) : none
+      const loaded = judged(found, approvals)
       if (out.json) out.value(asValue(loaded, Date.now()))
-      else describe(loaded, out, Date.now())
+      else describe(loaded, approvals, out, Date.now())
       return loaded.problems.length === 0 ? exit.ok : exit.config
     })
 })
@@ -59,19 +66,37 @@ const nothingToCheck = new UsageInvalid({
   fix: "name the folder that holds the skills' folders"
 })
 
+/** What the journal has of them, with a runtime at work or without one. */
+const approvalsIn = Effect.fnUntraced(function* (directory: string) {
+  if (!existsSync(directory)) return none
+  const { ledger } = yield* Effect.provide(readState(directory), Disk.layerNode)
+  return ledger.approvals
+})
+const none: ReadonlyMap<string, Approval> = new Map()
+
+/** Skills that are not approved as they are among the problems, as a start would have it. */
+const judged = ({ skills, problems, ...loaded }: LoadedSkills, approvals: ReadonlyMap<string, Approval>): LoadedSkills => {
+  const unapproved = skills.map((skill) => approvalProblem(skill, approvals))
+  return {
+    ...loaded,
+    skills: skills.filter((_, i) => unapproved[i] === undefined),
+    problems: [...problems, ...unapproved.filter((problem) => problem !== undefined)]
+  }
+}
+
 const asValue = ({ skills, passive, problems }: LoadedSkills, nowMs: number) => ({
   skills: skills.map((skill) => ({ ...skill, next: nextSlots(skill.schedule, nowMs).map(iso) })),
   passive,
   problems: problems.map(({ code, where, got, want, fix }) => ({ code, where, got, want, fix }))
 })
 
-const describe = ({ skills, passive, problems }: LoadedSkills, out: Out, nowMs: number): void => {
+const describe = ({ skills, passive, problems }: LoadedSkills, approvals: ReadonlyMap<string, Approval>, out: Out, nowMs: number): void => {
   const { paint } = out
   for (const skill of skills) {
     out.line(`${paint.green("ok")}  ${paint.bold(skill.name)}  ${shown(skill.description)}`)
     out.line(`    schedule  ${scheduleText(skill.schedule)}`)
     out.line(`    next      ${nextSlots(skill.schedule, nowMs).map(iso).join("  ") || "none"}`)
-    for (const [key, text] of settings(skill)) out.line(paint.dim(`    ${key.padEnd(8)}  ${text}`))
+    for (const [key, text] of settings(skill, approvals)) out.line(paint.dim(`    ${key.padEnd(8)}  ${text}`))
   }
   for (const { name, description } of passive)
     out.line(`${paint.dim("--")}  ${name}  ${paint.dim(`no settings of ours, so it is never run: ${shown(description)}`)}`)
@@ -112,7 +137,9 @@ const timingText = ({ zone, delayMs, catchUpWindowMs, startWithinMs, lateHours, 
       : [`off on ${daysOff.map(({ from, through }) => (from === through ? from : `${from}..${through}`)).join(", ")} (${zone})`])
   ].join("; ")
 
-const settings = (skill: SkillDefinition): ReadonlyArray<readonly [string, string]> => [
+const approvalText = (approval: Approval | undefined): string => `by ${shown(approval?.by)} at ${iso(approval?.atMs ?? 0)}`
+
+const settings = (skill: SkillDefinition, approvals: ReadonlyMap<string, Approval>): ReadonlyArray<readonly [string, string]> => [
   ["work", workText(skill)],
   ["limits", `timeout ${showDuration(skill.timeoutMs)}, grace ${showDuration(skill.graceMs)}`],
   [
@@ -126,6 +153,7 @@ const settings = (skill: SkillDefinition): ReadonlyArray<readonly [string, strin
   ["needs", skill.needs.join(", ") || "nothing but this machine"],
   ["report", `${skill.report.when}${skill.report.session === undefined ? "" : ` to ${shown(skill.report.session)}`}`],
   ...(skill.evidence === undefined ? [] : [["evidence", evidenceText(skill.evidence)] as const]),
+  ...(skill.pinned === undefined ? [] : [["approved", approvalText(approvals.get(skill.name))] as const]),
   ...(skill.env.length === 0 ? [] : [["env", skill.env.join(", ")] as const])
 ]
 

@@ -51,6 +51,7 @@ export const command = defineCommand({
     Effect.scoped(
       Effect.gen(function* () {
         const { out } = asked
+        process.umask(0o077) // Skills inherit it: what they write is for this user, unless they say otherwise.
         const signals = yield* stopSignals
         const { options, notes } = yield* plan(asked)
         const events = yield* Queue.unbounded<JournalEvent>()
@@ -93,6 +94,8 @@ const plan = Effect.fnUntraced(function* ({
       report: config.report,
       env: config.env,
       agent: config.agent,
+      redact: config.redact,
+      approval: config.approval,
       drainDeadlineMs: config.drainDeadlineMs,
       starts: config.starts,
       ramp: config.ramp,

@@ -41,6 +41,8 @@ export const eventLine = (event: JournalEvent, out: Out): string | undefined => 
       return line(event.atMs, "skill", `${event.skill}  ${paint.red("set aside")}: ${shown(event.why)}`, out)
     case "skill.released":
       return line(event.atMs, "skill", `${event.skill}  released by ${shown(event.by)}`, out)
+    case "skill.approved":
+      return line(event.atMs, "skill", `${shown(event.skill)}  approved by ${shown(event.by)} as ${shown(event.digest.slice(0, 16))}`, out)
     case "skill.paused":
     case "skill.resumed":
       return line(

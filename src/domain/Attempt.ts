@@ -28,6 +28,7 @@ export type AttemptFailure =
   | "RUN_THREW"
   | "RUN_LEFT_CHILDREN"
   | "RUN_SPAWN"
+  | "SKILL_CHANGED"
   | "MODULE_SYNTAX"
   | "MODULE_IMPORT_FAILED"
   | "MODULE_SHAPE"

@@ -35,6 +35,8 @@ export const JournalEvent = Schema.Union([
   /** Put aside. With `probeAtMs` it is tried again from then on; `probes` such tries have failed. Without, a person has to release it. */
   event("skill.quarantined", { skill: text, why: text, probeAtMs: Schema.optionalKey(instant), probes: Schema.optionalKey(count) }),
   event("skill.released", { skill: text, by: text }),
+  /** Somebody has looked at the skill's files of this digest. It may be a skill that was never adopted. */
+  event("skill.approved", { skill: text, digest: text, by: text }),
 
   /** `count` slots from `slot` through `through` that get no run of their own. `run` is the one that did their work. */
   event("slot.settled", {

@@ -4,6 +4,7 @@
  * `apply` is the only way this state changes, at work and in recovery alike, and it looks at nothing but the event: the
  * same journal always gives the same ledger. Maps are used throughout, since names come from outside.
  */
+import type { Approval } from "./Approval.ts"
 import type { JournalEvent, EventOf } from "./JournalEvent.ts"
 import type { Outcome, Phase } from "./Outcome.ts"
 import { sameDay } from "./policies/budget.ts"
@@ -98,6 +99,8 @@ export class Ledger {
   /** The outbox: settled, to be reported, not acknowledged. */
   readonly outbox = new Map<RunId, Entry>()
   readonly parked = new Map<RunId, string>()
+  /** The latest approval of each skill, also of skills that are not adopted. */
+  readonly approvals = new Map<string, Approval>()
   readonly slots = { run: 0, coalesced: 0, skipped: 0, missed: 0, superseded: 0 }
   acknowledged = 0
   /** Runs that ever settled. */
@@ -146,6 +149,9 @@ export class Ledger {
           skill.failedAtMs = []
           skill.deaths = 0
         })
+      case "skill.approved":
+        this.approvals.set(event.skill, { digest: event.digest, by: event.by, atMs: event.atMs })
+        return
       case "slot.settled":
         this.slots[event.verdict] += event.count
         return this.#onSkill(event.skill, (skill) => {

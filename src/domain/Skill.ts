@@ -68,6 +68,15 @@ export interface SkillDefinition {
   readonly env: ReadonlyArray<string>
   /** SHA-256 over the files and settings that decide what a run does. */
   readonly digest: string
+  /** The files that are part of the digest, of a skill that runs only as it was approved. Each attempt compares them. */
+  readonly pinned?: ReadonlyArray<PinnedFile>
+}
+
+/** A file as it was when the skill was loaded. */
+export interface PinnedFile {
+  /** Absolute. */
+  readonly file: string
+  readonly sha256: string
 }
 
 /** Of the missed slots: the latest, all of them (at most `catchUpMax`), or none. */

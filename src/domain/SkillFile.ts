@@ -100,6 +100,15 @@ export const SkillSettings = Schema.Struct({
 })
 export type SkillSettings = typeof SkillSettings.Type
 
+/** Whether skill files run only as somebody has approved them. */
+export const ApprovalSetting = Schema.Literal("required").annotate({
+  description: "skill files run only as they were when somebody approved them"
+})
+
+/** What the config may set for a skill: the same, and what no skill may say of itself. */
+export const SkillOverride = Schema.Struct({ ...SkillSettings.fields, approval: maybe(ApprovalSetting) })
+export type SkillOverride = typeof SkillOverride.Type
+
 /** The settings of the file with those of the config on top: field by field, also inside `retry` and `report`; a schedule or a kind of work replaces the other whole. */
 export const withOverride = (file: SkillSettings, override: SkillSettings): SkillSettings => {
   const { run, module, prompt, ...rest } = file
@@ -119,7 +128,7 @@ export interface Prompt {
 }
 
 /** A definition without what only the files can say: the digest, and that the entry is there. Its paths are as written. */
-export type SkillDraft = Omit<SkillDefinition, "digest">
+export type SkillDraft = Omit<SkillDefinition, "digest" | "pinned">
 
 /** Settings and defaults as a definition, or everything that is wrong with them. `zone` is asked for a cron without `timezone`. */
 export const draftSkill = ({

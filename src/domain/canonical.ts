@@ -1,7 +1,7 @@
 /**
  * A ledger as lines of JSON and back: the same ledger always gives the same lines, byte for byte.
  *
- * The first line has the totals; then comes a line for each skill, run, entry and parked report, in the ledger's order.
+ * The first line has the totals; then comes a line for each skill, run, entry, parked report and approval, in the ledger's order.
  * The schemas say which fields there are and in which order they are written.
  */
 import * as Option from "effect/Option"
@@ -13,7 +13,8 @@ import { Ledger, type RunRecord, type SkillRecord } from "./Ledger.ts"
 import { type Phase, phases } from "./Outcome.ts"
 
 /** How many lines `linesOf` gives. */
-export const lineCount = (ledger: Ledger): number => 1 + ledger.skills.size + ledger.runs.size + ledger.outbox.size + ledger.parked.size
+export const lineCount = (ledger: Ledger): number =>
+  1 + ledger.skills.size + ledger.runs.size + ledger.outbox.size + ledger.parked.size + ledger.approvals.size
 
 /** The canonical form, line by line, without line feeds. */
 export const linesOf = function* (ledger: Ledger): Generator<string, void> {
@@ -25,6 +26,7 @@ export const linesOf = function* (ledger: Ledger): Generator<string, void> {
   for (const run of ledger.runs.values()) yield JSON.stringify({ run: encodeRun(flat(run)) })
   for (const entry of ledger.outbox.values()) yield JSON.stringify({ entry: encodeEntry(entry) })
   for (const parked of ledger.parked) yield JSON.stringify({ parked })
+  for (const [skill, approval] of ledger.approvals) yield JSON.stringify({ approved: encodeApproved({ skill, ...approval }) })
 }
 
 /** SHA-256 over the canonical lines, each ended by a line feed: two directories of one hash are in the same state. */
@@ -122,10 +124,13 @@ const EntryLine = Schema.Struct({
 
 const ParkedLine = Schema.Tuple([text, text])
 
+const ApprovedLine = Schema.Struct({ skill: text, digest: text, by: text, atMs: instant })
+
 const encodeTotals = Schema.encodeSync(TotalsLine)
 const encodeSkill = Schema.encodeSync(SkillLine)
 const encodeRun = Schema.encodeSync(RunLine)
 const encodeEntry = Schema.encodeSync(EntryLine)
+const encodeApproved = Schema.encodeSync(ApprovedLine)
 
 const taking = <A>(schema: Schema.Codec<A>, put: (ledger: Ledger, value: A) => void) => {
   const decode = Schema.decodeUnknownOption(schema)
@@ -149,7 +154,8 @@ const take = {
   }),
   run: taking(RunLine, (ledger, run) => void ledger.runs.set(run.run, mapped(run))),
   entry: taking(EntryLine, (ledger, { sent, ...rest }) => void ledger.outbox.set(rest.run, { ...rest, sent })),
-  parked: taking(ParkedLine, (ledger, [run, reason]) => void ledger.parked.set(run, reason))
+  parked: taking(ParkedLine, (ledger, [run, reason]) => void ledger.parked.set(run, reason)),
+  approved: taking(ApprovedLine, (ledger, { skill, ...approval }) => void ledger.approvals.set(skill, approval))
 }
 
 /** Without what says nothing: so a state has one form, whatever the version knows beside it. */

@@ -24,7 +24,7 @@ import { readJson } from "../domain/json.ts"
 import { type Intensity, startIntensity } from "../domain/policies/intensity.ts"
 import { rampDefault, type RampRate } from "../domain/policies/ramp.ts"
 import { nameRule } from "../domain/Run.ts"
-import { SkillSettings } from "../domain/SkillFile.ts"
+import { ApprovalSetting, SkillOverride, SkillSettings } from "../domain/SkillFile.ts"
 import { readZone } from "../domain/Zone.ts"
 import type { Overrides } from "./Skills.ts"
 
@@ -58,6 +58,16 @@ export const ConfigFile = Schema.Struct({
   report: maybe(SkillSettings.fields.report.schema.annotate({ description: "for skills that do not say" })),
   env: maybe(SkillSettings.fields.env.schema.annotate({ description: "names of variables handed on to every skill" })),
   agent: maybe(AgentSettings.annotate({ description: "the command that prompt skills hand their text to" })),
+  redact: maybe(
+    Schema.Array(
+      textField(
+        (name) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name),
+        "a variable's name",
+        "a variable whose value is a secret, whatever its name"
+      )
+    ).check(Schema.isMaxLength(64))
+  ),
+  approval: maybe(ApprovalSetting),
   drainDeadline: maybe(durationField(0, 3_600_000, "how long running skills may take to finish when the runtime is asked to stop")),
   restarts: maybe(
     Schema.Struct({
@@ -74,7 +84,7 @@ export const ConfigFile = Schema.Struct({
   skills: maybe(
     Schema.Record(
       textField((name) => nameRule.test(name), "a skill's name: 1 to 64 of a-z, 0-9 and inner dashes", "a skill"),
-      SkillSettings
+      SkillOverride
     ).annotate({ description: "by skill: settings that stand above those of its SKILL.md" })
   )
 })
@@ -94,6 +104,8 @@ export interface RuntimeConfig {
   readonly report: SkillSettings["report"]
   readonly env: ReadonlyArray<string>
   readonly agent: AgentSettings | undefined
+  readonly redact: ReadonlyArray<string>
+  readonly approval: "required" | undefined
   readonly drainDeadlineMs: number | undefined
   readonly starts: Intensity | undefined
   readonly ramp: RampRate | undefined
@@ -190,6 +202,8 @@ const load = Effect.fn("Config.load")(function* (
     report: config.report,
     env: config.env ?? [],
     agent: config.agent && placed(config.agent, absolute),
+    redact: config.redact ?? [],
+    approval: config.approval,
     drainDeadlineMs: config.drainDeadline === undefined ? undefined : parseDuration(config.drainDeadline),
     starts: config.restarts && {
       failuresMax: config.restarts.starts ?? startIntensity.failuresMax,

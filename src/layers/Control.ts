@@ -34,6 +34,12 @@ export const Question = Schema.Union([
     why: Schema.String
   }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literal("skill.release"), skill: Schema.String, by: Schema.String }),
+  Schema.Struct({
+    id: Schema.Int,
+    do: Schema.Literal("skill.approve"),
+    skills: Schema.Array(Schema.Struct({ skill: Schema.String, digest: Schema.String })),
+    by: Schema.String
+  }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literal("drain") }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literals(["step.begin", "step.abandon"]), ...step }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literal("step.finish"), ...step, result: Schema.Unknown })
@@ -133,6 +139,8 @@ const serve = (question: Question) =>
         return yield* runtime.resume(question.skill, question)
       case "skill.release":
         return yield* runtime.releaseSkill(question.skill, question.by)
+      case "skill.approve":
+        return yield* runtime.approve(question.skills, question.by)
       case "run.release":
         return yield* runtime.releaseRun(question.run, question.by)
       case "run.cancel":

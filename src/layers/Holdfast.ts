@@ -7,8 +7,9 @@ import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
-import { basename, dirname, resolve } from "node:path"
+import { resolve } from "node:path"
 import { AgentSettings, placed } from "../domain/Agent.ts"
+import { env } from "node:process"
 import {
   ConfigInvalid,
   type LockHeld,
@@ -18,6 +19,7 @@ import {
   type StateUnusable,
   type StorageFailed
 } from "../domain/Errors.ts"
+import { approvalProblem } from "../domain/Approval.ts"
 import type { JournalEvent } from "../domain/JournalEvent.ts"
 import { checkFields, fieldName } from "../domain/fields.ts"
 import { gatewayUrl, type GatewayUrl } from "../domain/GatewayUrl.ts"
@@ -37,6 +39,7 @@ import { Ramp } from "./Ramp.ts"
 import { Run } from "./Run.ts"
 import { Runtime } from "./Runtime.ts"
 import { lookEveryMs, Scheduler } from "./Scheduler.ts"
+import { layerLoggers, Secrets, secretsOf } from "./Secrets.ts"
 import { Session } from "./Session.ts"
 import type { FunctionWork, SkillEntry } from "./SkillFunction.ts"
 import { HostZone, type LoadedSkills, type Overrides, Skills } from "./Skills.ts"
@@ -77,6 +80,10 @@ export interface HoldfastOptions {
   readonly env?: ReadonlyArray<string> | undefined
   /** The command that prompt skills hand their text to, as in the config. A program that begins with `./` is one of the working directory. */
   readonly agent?: AgentSettings | undefined
+  /** Names of variables whose values are secrets, beside the token and what is handed to skills and looks like one. */
+  readonly redact?: ReadonlyArray<string> | undefined
+  /** Whether all skill files run only as they were when somebody approved them; `overrides` can say so of single ones. */
+  readonly approval?: "required" | undefined
   /** Start without firing anything. */
   readonly hold?: boolean | undefined
   /** How long running skills may take to finish once asked to stop, in milliseconds (30,000). */
@@ -113,7 +120,8 @@ export const layer = (options: HoldfastOptions): Layer.Layer<Services, HoldfastE
           gateway: options.gateway !== undefined,
           report: options.report,
           env: options.env,
-          agent
+          agent,
+          approval: options.approval
         })
       )
       const hostZone = yield* HostZone
@@ -127,11 +135,26 @@ export const layer = (options: HoldfastOptions): Layer.Layer<Services, HoldfastE
             ? yield* Effect.fromResult(gatewayUrl(options.gateway.url))
             : options.gateway.url
       const link = url === undefined ? undefined : linkTo(url, options.gateway?.token, options.gateway?.session ?? mainSession)
-      return Control.layer.pipe(Layer.provideMerge(assembled(options, yield* together(loaded, given), link)))
+      const secrets = secretsOf({
+        ours: env,
+        handed: loaded.skills.flatMap((skill) => skill.env),
+        redact: options.redact ?? [],
+        token: options.gateway?.token
+      })
+      return Control.layer.pipe(
+        Layer.provideMerge(assembled(options, yield* together(loaded, given), link)),
+        Layer.provide(layerLoggers),
+        Layer.provideMerge(Layer.succeed(Secrets, secrets))
+      )
     })
   ).pipe(Layer.provide([skillsLayer, Disk.layerNode]), Layer.provide(Layer.succeed(Inspection, options.inspect)))
 
 const skillsLayer = Skills.layer.pipe(Layer.provide([NodeFileSystem.layer, NodePath.layer]))
+
+/** Every skill there is, and what is known of those that cannot be used. */
+interface Household extends Pick<LoadedSkills, "problems" | "unreadable"> {
+  readonly entries: ReadonlyArray<SkillEntry>
+}
 
 /** What reaches the gateway: the real one, a scripted one, or none. */
 export type Link = Layer.Layer<Session | History | Gateway, never, StateStore>
@@ -139,23 +162,29 @@ export type Link = Layer.Layer<Session | History | Gateway, never, StateStore>
 /** The same over any disk and any link: what the simulated world uses. */
 export const assembled = (
   options: Pick<HoldfastOptions, "state" | "status" | "hold" | "drainDeadlineMs" | "starts" | "ramp" | "lookEveryMs" | "onEvent">,
-  { entries, problems }: { readonly entries: ReadonlyArray<SkillEntry>; readonly problems: LoadedSkills["problems"] },
+  { entries, problems, unreadable }: Household,
   link: { readonly layer: Link; readonly session: string } | undefined
 ): Layer.Layer<Services, StateUnusable | LockHeld | StorageFailed, Disk> => {
-  const runtime = Runtime.layer({
-    entries,
-    problems,
-    version,
-    // A folder whose file is wrong is a skill we know nothing of today: its record stays as it was.
-    unreadable: new Set(problems.map(({ where }) => basename(dirname(where)))),
-    linked: link !== undefined,
-    hold: options.hold ?? false,
-    drainDeadlineMs: options.drainDeadlineMs ?? drainDeadlineMs,
-    starts: options.starts ?? startIntensity
-  })
-  return runtime.pipe(
-    Layer.provide(listening(options.onEvent)),
-    Layer.provideMerge(Supervisor.layer(entries)),
+  const working = Layer.unwrap(
+    StateStore.useSync(({ ledger }) => {
+      const judged = entries.map((entry) => ({ entry, problem: approvalProblem(entry.definition, ledger.approvals) }))
+      const approved = judged.flatMap(({ entry, problem }) => (problem === undefined ? [entry] : []))
+      const unapproved = judged.flatMap(({ entry, problem }) => (problem === undefined ? [] : [entry.definition.name]))
+      const runtime = Runtime.layer({
+        entries: approved,
+        problems: [...problems, ...judged.flatMap(({ problem }) => problem ?? [])],
+        version,
+        // Of a skill whose file is wrong or not approved we know nothing today: its record stays as it was.
+        unreadable: new Set(unreadable === "any" ? ledger.skills.keys() : [...unreadable, ...unapproved]),
+        linked: link !== undefined,
+        hold: options.hold ?? false,
+        drainDeadlineMs: options.drainDeadlineMs ?? drainDeadlineMs,
+        starts: options.starts ?? startIntensity
+      })
+      return runtime.pipe(Layer.provide(listening(options.onEvent)), Layer.provideMerge(Supervisor.layer(approved)))
+    })
+  )
+  return working.pipe(
     Layer.provide(Outbox.layer),
     Layer.provideMerge(link?.layer ?? noLink),
     Layer.provide([
@@ -210,10 +239,7 @@ const agentOf = (given: AgentSettings): Effect.Effect<AgentSettings, ConfigInval
 }
 
 /** Folders and code in one list; a name in both is refused in both. */
-const together = (
-  loaded: LoadedSkills,
-  given: ReadonlyArray<SkillEntry>
-): Effect.Effect<{ readonly entries: ReadonlyArray<SkillEntry>; readonly problems: LoadedSkills["problems"] }, SkillInvalid> => {
+const together = (loaded: LoadedSkills, given: ReadonlyArray<SkillEntry>): Effect.Effect<Household, SkillInvalid> => {
   const names = new Set<string>()
   for (const {
     definition: { name }
@@ -222,10 +248,11 @@ const together = (
     names.add(name)
   }
   const files = loaded.skills.filter(({ name }) => !names.has(name)).map((definition): SkillEntry => ({ definition, work: undefined }))
-  const both = loaded.skills.filter(({ name }) => names.has(name)).map(({ name }) => twice(name))
+  const both = loaded.skills.flatMap(({ name }) => (names.has(name) ? [name] : []))
   return Effect.succeed({
-    entries: [...files, ...given.filter(({ definition }) => !both.some(({ got }) => got === definition.name))],
-    problems: [...loaded.problems, ...both]
+    entries: [...files, ...given.filter(({ definition }) => !both.includes(definition.name))],
+    problems: [...loaded.problems, ...both.map(twice)],
+    unreadable: loaded.unreadable === "any" ? "any" : [...loaded.unreadable, ...both]
   })
 }
 

@@ -5,10 +5,13 @@
  * is too much is cut from the middle: the first half stays, as does the latest quarter, with a line between that says how
  * many bytes are gone. After the run no file is longer than `outputBytesMax`. A line written while a cut is being made
  * may be lost with the rest.
+ *
+ * What is printed passes nobody on its way to the file, so known secrets are taken out of it once the process has ended.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as fs from "node:fs"
+import type { Redaction } from "../domain/Redaction.ts"
 
 /** The longest file of output, in bytes. */
 export const outputBytesMax = 1_048_576
@@ -18,8 +21,11 @@ export interface Output {
   readonly fd: number
 }
 
-/** Makes the file anew (0600, never through a link) and keeps it bounded until the scope closes. */
-export const openOutput = Effect.fnUntraced(function* (path: string): Effect.fn.Return<Output, NodeJS.ErrnoException, Scope.Scope> {
+/** Makes the file anew (0600, never through a link) and keeps it bounded until the scope closes; then takes the secrets out of it. */
+export const openOutput = Effect.fnUntraced(function* (
+  path: string,
+  secrets: Redaction
+): Effect.fn.Return<Output, NodeJS.ErrnoException, Scope.Scope> {
   const output = yield* Effect.acquireRelease(
     Effect.try({
       try: () => {
@@ -31,12 +37,35 @@ export const openOutput = Effect.fnUntraced(function* (path: string): Effect.fn.
     (open) =>
       Effect.sync(() => {
         bound(open)
+        redact(open.fd, secrets)
+        bound(open) // A mark may be longer than what it stands for.
         fs.closeSync(open.fd)
       })
   )
   yield* Effect.sync(() => bound(output)).pipe(Effect.andThen(Effect.sleep("250 millis")), Effect.forever, Effect.forkScoped)
   return output
 })
+
+/** Takes the secrets out of files that a run has left in its folder, and bounds them. What is no file, or away, is left alone. */
+export const redactFiles = (directory: string, names: ReadonlyArray<string>, secrets: Redaction): Effect.Effect<void> =>
+  Effect.forEach(
+    secrets.active ? names : [],
+    (name) =>
+      Effect.ignore(
+        Effect.try(() => {
+          const fd = fs.openSync(`${directory}/${name}`, fs.constants.O_RDWR | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK)
+          try {
+            const stat = fs.fstatSync(fd)
+            if (!stat.isFile()) return
+            if (stat.size > outputBytesMax) fs.ftruncateSync(fd, outputBytesMax)
+            redact(fd, secrets)
+          } finally {
+            fs.closeSync(fd)
+          }
+        })
+      ),
+    { discard: true }
+  )
 
 /** The last line of a file that holds more than white space, from its last 4 KiB; empty when there is none. */
 export const lastLine = (path: string): Effect.Effect<string> =>
@@ -66,6 +95,15 @@ const bound = (output: Output & { gone: number }): void => {
   fs.ftruncateSync(output.fd, outputBytesMax / 2)
   fs.writeSync(output.fd, `\n[holdfast: about ${output.gone} bytes cut here]\n`)
   fs.writeSync(output.fd, tail)
+}
+
+const redact = (fd: number, secrets: Redaction): void => {
+  if (!secrets.active) return
+  const printed = bytesAt(fd, 0, fs.fstatSync(fd).size)
+  const kept = secrets.bytes(printed)
+  if (kept === printed) return
+  fs.ftruncateSync(fd, 0)
+  fs.writeSync(fd, kept, 0, kept.length, 0)
 }
 
 const bytesAt = (fd: number, from: number, to: number): Buffer => {

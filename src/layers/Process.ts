@@ -17,10 +17,12 @@ import type { Duplex } from "node:stream"
 import type { ProcessIdentity } from "../domain/Attempt.ts"
 import type { Environment } from "../domain/Environment.ts"
 import type { SpawnFailed } from "../domain/Errors.ts"
+import type { Redaction } from "../domain/Redaction.ts"
 import { type Channel, channelOver } from "./Channel.ts"
 import { sleepLong } from "./clock.ts"
-import { openOutput } from "./Output.ts"
+import { openOutput, redactFiles } from "./Output.ts"
 import { type Family, membersOf, processIdentity } from "./platform.ts"
+import { Secrets } from "./Secrets.ts"
 import { checkProgram, spawnFailed } from "./spawn.ts"
 
 /** What to start. */
@@ -66,20 +68,31 @@ export class Process extends Context.Service<
     readonly run: <E = never, R = never>(spec: ProcessSpec<E, R>) => Effect.Effect<ProcessEnd, SpawnFailed | E, R>
     /** Ends a run's family without a grace, and returns once it is gone. */
     readonly terminate: (run: Orphan) => Effect.Effect<void>
-    /** Finds and stops what is left of runs whose runtime died. Returns within about six seconds; `alive` outlived KILL. */
+    /**
+     * Finds and stops what is left of runs whose runtime died, and takes known secrets out of what they have printed. Returns within
+     * about six seconds; `alive` outlived KILL.
+     */
     readonly survivors: (
       orphans: ReadonlyArray<Orphan>
     ) => Effect.Effect<{ readonly killed: number; readonly alive: ReadonlyArray<number> }>
   }
 >()("holdfast/layers/Process") {
-  static readonly layer = Layer.sync(Process, () => Process.of({ run, terminate, survivors }))
+  static readonly layer = Layer.effect(
+    Process,
+    Effect.map(Secrets, (secrets) =>
+      Process.of({ run: (spec) => run(spec, secrets), terminate, survivors: (orphans) => survivors(orphans, secrets) })
+    )
+  )
 }
 
-const run = Effect.fn("Process.run")(function* <E, R>(spec: ProcessSpec<E, R>): Effect.fn.Return<ProcessEnd, SpawnFailed | E, R> {
+const run = Effect.fn("Process.run")(function* <E, R>(
+  spec: ProcessSpec<E, R>,
+  secrets: Redaction
+): Effect.fn.Return<ProcessEnd, SpawnFailed | E, R> {
   let left: ReadonlyArray<number> = []
   const end = yield* Effect.scoped(
     Effect.gen(function* () {
-      const child = yield* Effect.acquireRelease(start(spec), (child) =>
+      const child = yield* Effect.acquireRelease(start(spec, secrets), (child) =>
         Effect.map(finish(child, spec), (alive) => {
           left = alive
         })
@@ -92,7 +105,11 @@ const run = Effect.fn("Process.run")(function* <E, R>(spec: ProcessSpec<E, R>): 
   return left.length === 0 ? end : { _tag: "LeftChildren", pids: left }
 })
 
-const survivors = Effect.fn("Process.survivors")((orphans: ReadonlyArray<Orphan>) => stopAll(orphans, 1_000))
+const survivors = Effect.fn("Process.survivors")((orphans: ReadonlyArray<Orphan>, secrets: Redaction) =>
+  Effect.tap(stopAll(orphans, 1_000), () =>
+    Effect.forEach(orphans, ({ directory }) => redactFiles(directory, [...outputs, "result.json"], secrets), { discard: true })
+  )
+)
 
 const terminate = Effect.fn("Process.terminate")((run: Orphan) => Effect.asVoid(stopAll([run], 0)))
 
@@ -112,9 +129,12 @@ interface Child {
   readonly serving: Fiber.Fiber<unknown> | undefined
 }
 
-const start = Effect.fnUntraced(function* <E, R>(spec: ProcessSpec<E, R>): Effect.fn.Return<Child, SpawnFailed, R | Scope.Scope> {
+const start = Effect.fnUntraced(function* <E, R>(
+  spec: ProcessSpec<E, R>,
+  secrets: Redaction
+): Effect.fn.Return<Child, SpawnFailed, R | Scope.Scope> {
   yield* checkProgram(spec)
-  const outputs = yield* Effect.forEach(["stdout.log", "stderr.log"], (name) => openOutput(`${spec.directory}/${name}`)).pipe(
+  const [stdout, stderr] = yield* Effect.forEach(outputs, (name) => openOutput(`${spec.directory}/${name}`, secrets)).pipe(
     Effect.mapError((cause) => spawnFailed(spec, cause, spec.directory))
   )
   const input =
@@ -127,7 +147,7 @@ const start = Effect.fnUntraced(function* <E, R>(spec: ProcessSpec<E, R>): Effec
         cwd: spec.cwd,
         env: { ...spec.env, HOLDFAST_RUN_DIRECTORY: spec.directory },
         detached: true,
-        stdio: [input, outputs[0]!.fd, outputs[1]!.fd, ...(spec.serve === undefined ? [] : ["pipe" as const])]
+        stdio: [input, stdout!.fd, stderr!.fd, ...(spec.serve === undefined ? [] : ["pipe" as const])]
       })
       process.on("error", refuse)
       if (process.pid !== undefined) resume(Effect.succeed(process as typeof process & { readonly pid: number }))
@@ -194,6 +214,7 @@ const signal = Effect.fnUntraced(function* (family: Family, name: "SIGTERM" | "S
   return members.map((member) => member.pid)
 })
 
+const outputs = ["stdout.log", "stderr.log"]
 const leftGraceMs = 1_000
 const killedWithinMs = 5_000
 const lineLengthMax = 1_048_576 + 65_536 // The longest result of a step, and its envelope.

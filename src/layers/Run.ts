@@ -16,6 +16,7 @@ import { anyTime } from "../domain/Timing.ts"
 import { reportText } from "../domain/Report.ts"
 import { cancelled, type RunInput, runMachine, type Settlement } from "../machines/run.ts"
 import { type ActorArgs, fromEffect, plug } from "./actor.ts"
+import { stillApproved } from "./Approval.ts"
 import type { Disk } from "./Disk.ts"
 import { believed } from "./Evidence.ts"
 import type { Process } from "./Process.ts"
@@ -220,6 +221,8 @@ const perform = (
     const store = yield* StateStore
     const { run, attempt } = facts
     const onSpawned = (process: ProcessIdentity) => store.append({ type: "attempt.spawned", run, attempt, ...process })
+    const changed = yield* stillApproved(definition)
+    if (changed !== undefined) return changed
     const kind = definition.work
     switch (kind._tag) {
       case "Process":

@@ -63,6 +63,11 @@ export class Runtime extends Context.Service<
     /** Lets a parked run be tried again, or settles it as cancelled. */
     readonly releaseRun: Supervisor["Service"]["releaseRun"]
     readonly cancelRun: Supervisor["Service"]["cancelRun"]
+    /** Puts on record that somebody has looked at these skills' files. The next start goes by it. */
+    readonly approve: (
+      skills: ReadonlyArray<{ readonly skill: string; readonly digest: string }>,
+      by: string
+    ) => Effect.Effect<void, StorageFailed>
     /** Asks it to stop: nothing new starts, what runs may finish within the deadline. Returns once it has ended. */
     readonly drain: Effect.Effect<RuntimeEnd>
     /** Ends at once: what runs is interrupted, and tried again by the next start. */
@@ -169,6 +174,7 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
     releaseSkill: (skill, by) => Effect.andThen(started, supervisor.release(skill, by)),
     releaseRun: (id, by) => Effect.andThen(started, supervisor.releaseRun(id, by)),
     cancelRun: (id, by) => Effect.andThen(started, supervisor.cancelRun(id, by)),
+    approve: (skills, by) => store.append(...skills.map((one) => ({ type: "skill.approved", ...one, by }) as const)),
     drain: Effect.suspend(() => {
       actor.send({ type: "runtime.drain" })
       return ended

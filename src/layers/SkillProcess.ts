@@ -9,8 +9,9 @@ import { shown, type SpawnFailed } from "../domain/Errors.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
 import { answerBytesMax, readAnswer } from "../domain/SkillAnswer.ts"
 import type { Channel } from "./Channel.ts"
-import { lastLine } from "./Output.ts"
+import { lastLine, redactFiles } from "./Output.ts"
 import { Process, type ProcessEnd } from "./Process.ts"
+import { Secrets } from "./Secrets.ts"
 import { isPassing, spawnFailed } from "./spawn.ts"
 
 /** Does the work of a `run` skill once. Fails only with what `onSpawned` fails with; all that the skill does is in the value. */
@@ -35,7 +36,15 @@ export const runProgram = Effect.fnUntraced(function* <E, R>(
   if (end._tag !== "Exited" || end.code !== 0) return yield* failureOf(end, definition, facts)
   const answer = readResult(answerFile)
   return typeof answer === "string" ? failed("RUN_RESULT", `result.json: ${answer}`, false) : { _tag: "Succeeded", ...answer }
-})
+}, withoutSecrets)
+
+/** Once the answer was read: without a number that is one, it would be no JSON. */
+function withoutSecrets<A, E, R>(work: Effect.Effect<A, E, R>, _: SkillDefinition, { directory }: AttemptFacts): Effect.Effect<A, E, R> {
+  return Effect.ensuring(
+    work,
+    Effect.flatMap(Secrets, (secrets) => redactFiles(directory, ["result.json"], secrets))
+  )
+}
 
 /** What to start for an attempt. */
 export interface SkillStart<E, R> {
@@ -131,8 +140,11 @@ const readResult = (path: string) => {
     const text = fs.readFileSync(fd, "utf8")
     return text.trim() === "" ? "empty, want a JSON object" : readAnswer(JSON.parse(text))
   } catch (cause) {
-    return cause instanceof SyntaxError ? `not JSON (${shown(cause.message)})` : `cannot be read (${shown(String(cause))})`
+    return cause instanceof SyntaxError ? `not JSON (${shown(withoutExcerpt(cause.message))})` : `cannot be read (${shown(String(cause))})`
   } finally {
     fs.closeSync(fd)
   }
 }
+
+/** Node shows some characters around the place: they may be the middle of a secret, which nobody would know again. */
+const withoutExcerpt = (message: string): string => message.replace(/, (?:\.{3})?"[^]*"(?:\.{3})? is not valid JSON$/, "")

@@ -13,15 +13,16 @@ import type { PlatformError } from "effect/PlatformError"
 import * as Result from "effect/Result"
 import { createHash } from "node:crypto"
 import type { AgentSettings } from "../domain/Agent.ts"
+import { basename, dirname } from "node:path"
 import { nearest, type ScheduleInvalid, shown, type SkillInvalid } from "../domain/Errors.ts"
 import { checkFields, fieldName, type FieldProblem, type Path as FieldPath } from "../domain/fields.ts"
 import type { FrontMatter, FrontMatterProblem } from "../domain/FrontMatter.ts"
-import type { SkillDefinition } from "../domain/Skill.ts"
-import { draftSkill, invalid, nameProblem, type SkillDraft, SkillSettings, withOverride } from "../domain/SkillFile.ts"
+import type { PinnedFile, SkillDefinition } from "../domain/Skill.ts"
+import { draftSkill, invalid, nameProblem, type SkillDraft, type SkillOverride, SkillSettings, withOverride } from "../domain/SkillFile.ts"
 import { entryAt, entryBytesMax, executable, type Files, readBytes, writableByNobodyElse } from "./skillFolder.ts"
 
 /** What the config says of skills, by name. Checked where the config is read. */
-export type Overrides = Readonly<Record<string, SkillSettings>>
+export type Overrides = Readonly<Record<string, SkillOverride>>
 
 export interface LoadOptions {
   /** For cron schedules without `timezone`. Default: the machine's zone. */
@@ -34,6 +35,8 @@ export interface LoadOptions {
   readonly env?: ReadonlyArray<string> | undefined
   /** The command that prompt skills hand their text to, its program by an absolute path or a name. Without one they are refused. */
   readonly agent?: AgentSettings | undefined
+  /** Whether all of them run only as they were approved; else those of which the overrides say so. */
+  readonly approval?: "required" | undefined
 }
 
 /** A skill that can be listed and nothing else: its file has no settings of ours, and the config has none for it. */
@@ -47,6 +50,8 @@ export interface LoadedSkills {
   readonly skills: ReadonlyArray<SkillDefinition>
   readonly passive: ReadonlyArray<PassiveSkill>
   readonly problems: ReadonlyArray<SkillProblem>
+  /** Names of the folders whose skill cannot be used; `any` where a skills folder could not be listed, and nobody knows what is in it. */
+  readonly unreadable: ReadonlyArray<string> | "any"
 }
 
 export type SkillProblem = SkillInvalid | ScheduleInvalid
@@ -72,8 +77,11 @@ export class Skills extends Context.Service<
       const services = yield* Effect.context<FileSystem.FileSystem | Path.Path>()
       const hostZone = yield* HostZone
       return Skills.of({
-        load: (folders, overrides = {}, { zone, gateway = true, report, env = [], agent } = {}) =>
-          Effect.provideContext(load(folders, { overrides, zone: () => zone ?? hostZone(), gateway, report, env, agent }), services)
+        load: (folders, overrides = {}, { zone, gateway = true, report, env = [], agent, approval } = {}) =>
+          Effect.provideContext(
+            load(folders, { overrides, zone: () => zone ?? hostZone(), gateway, report, env, agent, approval }),
+            services
+          )
       })
     })
   )
@@ -86,6 +94,7 @@ interface Asked {
   readonly report: SkillSettings["report"]
   readonly env: ReadonlyArray<string>
   readonly agent: AgentSettings | undefined
+  readonly approval: "required" | undefined
 }
 
 /** What came of one folder: the name that its file gives, and a skill, a passive skill, or problems. */
@@ -111,6 +120,9 @@ const load = Effect.fn("Skills.load")(function* (
   return {
     skills: good.filter((one) => "work" in one).sort(byName),
     passive: good.filter((one) => !("work" in one)).sort(byName),
+    unreadable: listed.some(Result.isFailure)
+      ? "any"
+      : found.filter((one) => Result.isFailure(one.read) || twice.has(one)).map(({ file }) => basename(dirname(file))),
     problems: [
       ...listed.flatMap((list) => (Result.isFailure(list) ? [list.failure] : [])),
       ...found.flatMap((one) => (Result.isFailure(one.read) ? one.read.failure : [])),
@@ -127,6 +139,17 @@ const candidates = Effect.fnUntraced(function* (folder: string): Effect.fn.Retur
   const missing = (error: PlatformError) =>
     invalid("SKILLS_FOLDER", folder, error.reason._tag, "a folder that can be read", "create it, or correct the option or the config")
   const real = yield* Effect.mapError(fs.realPath(folder), missing)
+  const { mode } = yield* Effect.mapError(fs.stat(real), missing)
+  if ((mode & 0o1002) === 0o002) {
+    // Anybody could take the skills out of it. With the sticky bit, as in /tmp, only their owner can.
+    return yield* invalid(
+      "SKILL_PERMISSIONS",
+      real,
+      `mode ${(mode & 0o1777).toString(8)}`,
+      "not writable by everybody",
+      `chmod o-w ${real}`
+    )
+  }
   const entries = yield* Effect.mapError(fs.readDirectoryEntries(real), missing)
   return entries
     .filter(({ name, type }) => !name.startsWith(".") && (type === "Directory" || type === "SymbolicLink"))
@@ -168,7 +191,6 @@ const readHead = Effect.fnUntraced(function* (
     return yield* invalid("SKILL_SYMLINK", file, "a symbolic link", "a file", "put the file itself into the folder")
   if (info.type !== "File") return yield* invalid("FILE_UNREADABLE", file, info.type, "a file", "put a file in its place")
   yield* writableByNobodyElse(folder, link)
-  yield* writableByNobodyElse(file, info)
   const bytes = yield* readBytes(file, skillFileBytesMax)
   const { readFrontMatter, readText } = yield* reader
   const read = Result.flatMap(readText(bytes), readFrontMatter)
@@ -236,23 +258,26 @@ const define = Effect.fnUntraced(function* ({
       )
     ])
   }
-  return yield* Effect.mapError(complete(draft.success, where), (problem): Problems => [problem])
+  const { pinned, ...definition } = yield* Effect.mapError(complete(draft.success, where), (problem): Problems => [problem])
+  return (override?.approval ?? asked.approval) === undefined ? definition : { ...definition, pinned }
 })
 
 /** Finds the entry files and takes the digest: over the settings, and over the bytes of the files that the command names. */
 const complete = Effect.fnUntraced(function* (
   draft: SkillDraft,
   where: (at: FieldPath) => string
-): Effect.fn.Return<SkillDefinition, SkillInvalid, Files> {
+): Effect.fn.Return<SkillDefinition & { readonly pinned: ReadonlyArray<PinnedFile> }, SkillInvalid, Files> {
   const { work } = draft
   if (work._tag === "Function") return yield* Effect.die("a file names no function")
   const settings = { ...draft, description: undefined, work: { ...work, folder: undefined } } // Moved or described anew, it is the same skill.
   const hash = createHash("sha256").update(JSON.stringify(settings))
-  if (work._tag === "Prompt") return { ...draft, digest: hash.digest("hex") } // Its text and its command are among the settings.
+  if (work._tag === "Prompt") return { ...draft, digest: hash.digest("hex"), pinned: [] } // Its text and its command are among the settings.
+  const path = yield* Path.Path
   const key = work._tag === "Module" ? "module" : "run"
   const words = work._tag === "Module" ? [work.file] : work.argv
   const entryWord = words.find((word) => word.startsWith("./")) // `python3 ./job.py`: the first path is what does the work.
   let file: string | undefined
+  const pinned: Array<PinnedFile> = []
   for (const word of new Set(words.filter((one) => one.startsWith("./")))) {
     const entry = yield* Effect.result(entryAt(work.folder, word, where([key]), word === words[0]))
     if (Result.isFailure(entry)) {
@@ -262,14 +287,17 @@ const complete = Effect.fnUntraced(function* (
     if (entry.success === undefined) continue
     const bytes = yield* readBytes(entry.success.file, entryBytesMax)
     hash.update(`\n${word} ${bytes.length}\n`).update(bytes)
+    // What is started is the real file; what a program is told of, it opens by the word, wherever a link leads by then.
+    const opened = word === words[0] ? entry.success.file : path.join(work.folder, word)
+    pinned.push({ file: opened, sha256: createHash("sha256").update(bytes).digest("hex") })
     if (word !== words[0]) continue
     if (work._tag === "Process") yield* executable(entry.success, bytes)
     file = entry.success.file
   }
   const digest = hash.digest("hex")
-  if (work._tag === "Module") return { ...draft, work: { ...work, file: file ?? work.file }, digest }
+  if (work._tag === "Module") return { ...draft, work: { ...work, file: file ?? work.file }, digest, pinned }
   const [program, ...rest] = work.argv
-  return { ...draft, work: { ...work, argv: [file ?? program, ...rest] }, digest }
+  return { ...draft, work: { ...work, argv: [file ?? program, ...rest] }, digest, pinned }
 })
 
 /** Names that two files give, in any mixture of cases: some disks cannot tell them apart. */

@@ -28,8 +28,9 @@ import { keepFormat } from "./Migration.ts"
 import { acceptable } from "./Place.ts"
 import { mend, newestFormat, survey } from "./Recovery.ts"
 import { full, reserveBytes, reserveOf } from "./Reserve.ts"
+import { Secrets } from "./Secrets.ts"
 import { fence } from "./Segment.ts"
-import { logged, replace, statusFiles, sweep } from "./Views.ts"
+import { logged, noStatusFiles, replace, statusFiles, sweep } from "./Views.ts"
 
 /** Whether the disk takes what we write. `blocked` ends by itself; `failed` only with a new start. */
 export type StorageCondition =
@@ -51,7 +52,7 @@ export class StateStore extends Context.Service<
     readonly directory: string
     /** Grows with every start on this directory. */
     readonly epoch: number
-    /** Appends all of them, in this order and in one batch. While the disk is blocked this waits; it fails once the disk has failed. */
+    /** Appends all of them, in this order and in one batch, without the secrets that are known. While the disk is blocked this waits; it fails once the disk has failed. */
     readonly append: (...events: ReadonlyArray<NewEvent>) => Effect.Effect<void, StorageFailed>
     /** What every durable event adds up to. Shared and live: read it, never change it. */
     readonly ledger: Ledger
@@ -59,7 +60,7 @@ export class StateStore extends Context.Service<
     readonly events: Stream.Stream<JournalEvent>
     /** Whether the disk takes what we write; first the present condition, then each change. */
     readonly condition: Stream.Stream<StorageCondition>
-    /** Replaces a view (a path relative to the state directory, or absolute) whole; `modifiedAtMs` becomes its mtime. A view that cannot be written is logged and rebuilt later: the journal has the fact. */
+    /** Replaces a view (a path relative to the state directory, or absolute) whole; `modifiedAtMs` becomes its mtime. Known secrets are left out. A view that cannot be written is logged and rebuilt later: the journal has the fact. */
     readonly view: (path: string, text: string, modifiedAtMs?: number) => Effect.Effect<void>
     /** Makes a folder, a path relative to the state directory; fails where the disk refuses it, or the directory is away. */
     readonly folder: (path: string) => Effect.Effect<void, DiskError>
@@ -84,6 +85,8 @@ export class StateStore extends Context.Service<
 
 export interface StateOptions {
   readonly statusDirectory?: string
+  /** False: keeps no status files, for who only puts something on record. */
+  readonly statusFiles?: false
   /** Ours, for whoever asks who holds the directory. */
   readonly version?: string
   /** How long history stays, in runs and days; 100,000 and 90 unless given. */
@@ -123,6 +126,7 @@ const make = Effect.fnUntraced(function* (
   const { statusDirectory = join(directory, "skills", "status"), segmentBytes = segmentBytesDefault } = options
   const services = yield* Effect.context<Disk>()
   const disk = yield* Disk
+  const secrets = yield* Secrets
   yield* ours(directory)
   if (!disk.simulated) yield* acceptable(directory)
   const found = yield* newestFormat(directory).pipe(unreadable(directory)) // Before anything is made: a newer state stays as it is.
@@ -153,7 +157,8 @@ const make = Effect.fnUntraced(function* (
     for (const name of unusable) yield* Effect.logWarning("A checkpoint was not whole; it is in damaged/", { name })
     yield* sweep([directory, statusDirectory])
     const events = yield* Effect.acquireRelease(PubSub.unbounded<JournalEvent>(), PubSub.shutdown)
-    const status = yield* Effect.provideService(statusFiles(statusDirectory, ledger), Disk, home)
+    const status =
+      options.statusFiles === false ? noStatusFiles : yield* Effect.provideService(statusFiles(statusDirectory, ledger), Disk, home)
     const sealed = Latch.makeUnsafe(true)
     let listeners = 0
 
@@ -196,7 +201,8 @@ const make = Effect.fnUntraced(function* (
       ledger,
       lastAtMs,
       damage,
-      append: (...given) => Effect.flatMap(Clock.currentTimeMillis, (now) => journal.append(given.map((event) => stamp(event, now)))),
+      append: (...given) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => journal.append(given.map((event) => secrets.event(stamp(event, now))))),
       events: Stream.unwrap(
         Effect.gen(function* () {
           yield* Effect.acquireRelease(
@@ -214,7 +220,7 @@ const make = Effect.fnUntraced(function* (
       condition: journal.condition,
       compact: compacting,
       view: (path, text, modifiedAtMs) =>
-        logged(replace(resolve(directory, path), text, modifiedAtMs), path).pipe(Effect.provideService(Disk, home)),
+        logged(replace(resolve(directory, path), secrets.text(text), modifiedAtMs), path).pipe(Effect.provideService(Disk, home)),
       folder: (path) => home.makeDir(join(directory, path)),
       flushed: status.flushed
     })

@@ -63,6 +63,9 @@ export interface StatusFiles {
   readonly again: Effect.Effect<void>
 }
 
+/** Kept by nobody. */
+export const noStatusFiles: StatusFiles = { changed: () => {}, flushed: Effect.void, again: Effect.void }
+
 /**
  * The status file of each skill, `<folder>/<skill>.txt`, kept as the ledger has it. Files that are missing or different at
  * the start are made anew. One fiber writes; of several changes of one skill it sees the last. A file that cannot be

@@ -6,6 +6,7 @@ import * as Path from "effect/Path"
 import type { PlatformError } from "effect/PlatformError"
 import { shown, type SkillInvalid } from "../domain/Errors.ts"
 import { invalid } from "../domain/SkillFile.ts"
+import { errorCode } from "./platform.ts"
 
 export type Files = FileSystem.FileSystem | Path.Path
 
@@ -55,7 +56,8 @@ export const entryAt = Effect.fnUntraced(function* (
   const info = real === inside && plain !== undefined ? plain : yield* Effect.mapError(fs.stat(real), missing)
   if (info.type === "Directory" && !first) return undefined
   if (info.type !== "File") return yield* missing()
-  yield* writableByNobodyElse(real, info)
+  for (let above = path.dirname(real); above !== folder; above = path.dirname(above))
+    yield* Effect.flatMap(Effect.mapError(fs.stat(above), missing), (found) => writableByNobodyElse(above, found))
   return { file: real, mode: info.mode }
 })
 
@@ -86,13 +88,15 @@ export const executable = Effect.fnUntraced(function* (
   }
 })
 
-/** Reads a file of at most so many bytes without following a link, and asks its size first. */
+/** Reads a file of at most so many bytes without following a link. What it is, whose, and how long is asked of the open file: a name may lead elsewhere by then. */
 export const readBytes = Effect.fnUntraced(function* (file: string, bytesMax: number): Effect.fn.Return<Uint8Array, SkillInvalid, Files> {
   const fs = yield* FileSystem.FileSystem
   return yield* Effect.scoped(
     Effect.gen(function* () {
       const open = yield* Effect.mapError(fs.open(file, { flag: "r", noFollow: true }), unreadable(file))
-      const { size } = yield* Effect.mapError(open.stat, unreadable(file))
+      const info = yield* Effect.mapError(open.stat, unreadable(file))
+      const { size } = info
+      yield* writableByNobodyElse(file, info)
       if (Number(size) > bytesMax) return yield* invalid("FILE_TOO_LARGE", file, `${size} bytes`, `at most ${bytesMax}`, "make it smaller")
       if (Number(size) === 0) return new Uint8Array(0)
       return Option.getOrElse(yield* Effect.mapError(open.readAlloc(Number(size)), unreadable(file)), () => new Uint8Array(0))
@@ -100,13 +104,22 @@ export const readBytes = Effect.fnUntraced(function* (file: string, bytesMax: nu
   )
 })
 
-/** Whoever can write a skill's file can run what they like as us. */
-export const writableByNobodyElse = (file: string, { mode }: FileSystem.File.Info): Effect.Effect<void, SkillInvalid> =>
-  (mode & 0o002) === 0
-    ? Effect.void
-    : Effect.fail(
+/** Whoever can write a skill's file can run what they like as us: everybody where its mode says so, and its owner always. */
+export const writableByNobodyElse = (file: string, { mode, uid }: FileSystem.File.Info): Effect.Effect<void, SkillInvalid> => {
+  const owner = Option.getOrUndefined(uid)
+  const us = process.getuid?.()
+  return (mode & 0o002) !== 0
+    ? Effect.fail(
         invalid("SKILL_PERMISSIONS", file, `mode ${(mode & 0o777).toString(8)}`, "not writable by everybody", `chmod o-w ${file}`)
       )
+    : owner !== undefined && owner !== us && owner !== 0
+      ? Effect.fail(
+          invalid("SKILL_OWNER", file, `user ${owner}`, `a file of user ${us}, or of root`, `chown ${us} ${file}, or run as its owner`)
+        )
+      : Effect.void
+}
 
 const unreadable = (file: string) => (error: PlatformError) =>
-  invalid("FILE_UNREADABLE", file, error.reason._tag, "a file that can be read", "correct its permissions")
+  errorCode(error.reason.cause as NodeJS.ErrnoException) === "ELOOP"
+    ? invalid("SKILL_SYMLINK", file, "a symbolic link", "a file", "put the file itself in its place")
+    : invalid("FILE_UNREADABLE", file, error.reason._tag, "a file that can be read", "correct its permissions")

@@ -61,7 +61,7 @@ export const makeWorld = Effect.fn("World.make")(function* ({
   const services = yield* Layer.build(
     assembled(
       { state: stateDirectory, hold, starts, lookEveryMs },
-      { entries, problems: [] },
+      { entries, problems: [], unreadable: [] },
       link === undefined ? undefined : { layer: link, session: mainSession }
     ).pipe(Layer.provide(Layer.succeed(Disk, disk.disk)))
   )

@@ -124,6 +124,34 @@ it("--hold fires nothing until release, which says the mode it is in then", { ti
   await runtime.says(/tick {2}success/)
 })
 
+it("what a skill prints of its secrets is in no line of ours, and its files are for this user alone", { timeout: 60_000 }, async () => {
+  const canary = "canary-of-the-command"
+  const world = makeWorld({ CANARY_TOKEN: canary })
+  world.skill("loud", {
+    run: [
+      "sh",
+      "-c",
+      'umask; ls -l /proc/$$/fd 2> /dev/null; touch "$HOLDFAST_RUN_DIRECTORY/mine"; echo "denied: $CANARY_TOKEN" >&2; exit 64'
+    ],
+    env: ["CANARY_TOKEN"]
+  })
+  const runtime = up(world)
+  await runtime.says(/standalone/)
+  const run = (await world.run("trigger", "loud", "--state", world.state)).stdout.trim()
+  await runtime.says(/loud {2}failed .*exit 64: denied: \[redacted CANARY_TOKEN\]/)
+  runtime.kill("SIGINT")
+  const { stdout, stderr } = await runtime.ended
+  expect(stdout + stderr).not.toContain(canary)
+  const [umask, ...openFiles] = readFileSync(join(world.state, "runs", run, "stdout.log"), "utf8")
+    .trim()
+    .split("\n")
+  expect(umask).toBe("0077")
+  expect(openFiles.filter((file) => file.includes(world.state)).map((file) => file.split("/").at(-1))).toEqual(
+    process.platform === "linux" ? ["stdout.log", "stderr.log"] : []
+  )
+  expect(statSync(join(world.state, "runs", run, "mine")).mode & 0o777).toBe(0o600)
+})
+
 it("files of skills that are wrong are shown in full at the start, and the others run", { timeout: 60_000 }, async () => {
   const world = makeWorld()
   world.skill("tick", everySecond)

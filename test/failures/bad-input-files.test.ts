@@ -1,7 +1,7 @@
 /** Bad files, each with the code that it must be answered by. One bad skill stands beside a good one, which must load all the same. */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
-import { Effect, Layer, Result } from "effect"
+import { Effect, FileSystem, Layer, Result } from "effect"
 import fc from "fast-check"
 import * as fs from "node:fs"
 import * as os from "node:os"
@@ -26,11 +26,9 @@ const write = (folder: string, content: string | Uint8Array, file = "SKILL.md", 
   fs.writeFileSync(path.join(root, folder, file), content)
   fs.chmodSync(path.join(root, folder, file), mode)
 }
-const load = () =>
+const load = (files: Layer.Layer<FileSystem.FileSystem> = NodeFileSystem.layer) =>
   Effect.runPromise(
-    Skills.use((skills) => skills.load([root])).pipe(
-      Effect.provide(Skills.layer.pipe(Layer.provide([NodeFileSystem.layer, NodePath.layer])))
-    )
+    Skills.use((skills) => skills.load([root])).pipe(Effect.provide(Skills.layer.pipe(Layer.provide([files, NodePath.layer]))))
   )
 const refusals = async (): Promise<ReadonlyArray<Problem>> => {
   const { skills, problems } = await load()
@@ -388,6 +386,52 @@ describe("the folder", () => {
     fs.chmodSync(path.join(root, "bad", "work.sh"), 0o755)
     fs.chmodSync(path.join(root, "bad"), 0o777)
     expect(await refusals()).toMatchObject([{ code: "SKILL_PERMISSIONS", where: `${root}/bad` }])
+  })
+  it("and the folders between them and a program are not either, nor the one that holds the skills", async () => {
+    write("bad", ours("run: [./a/b/work.sh]"))
+    write("bad/a/b", "#!/bin/sh\n", "work.sh", 0o755)
+    fs.chmodSync(path.join(root, "bad", "a"), 0o777)
+    expect(await refusals()).toMatchObject([{ code: "SKILL_PERMISSIONS", where: `${root}/bad/a` }])
+    fs.chmodSync(path.join(root, "bad", "a"), 0o755)
+    fs.chmodSync(root, 0o1777)
+    expect((await load()).problems).toEqual([])
+    fs.chmodSync(root, 0o777)
+    expect(await load()).toMatchObject({ skills: [], problems: [{ code: "SKILL_PERMISSIONS", where: root, got: "mode 777" }] })
+  })
+  it.runIf(process.getuid?.() === 0)("and its files are ours or root's", async () => {
+    write("bad", ours("run: [./work.sh]"))
+    write("bad", "#!/bin/sh\n", "work.sh", 0o755)
+    for (const file of ["", "SKILL.md", "work.sh"]) {
+      fs.chownSync(path.join(root, "bad", file), 54_321, 54_321)
+      expect(await refusals()).toMatchObject([{ code: "SKILL_OWNER", where: path.join(root, "bad", file), got: "user 54321" }])
+      fs.chownSync(path.join(root, "bad", file), 0, 0)
+    }
+    expect((await load()).problems).toEqual([])
+  })
+  it("is what it was when it was looked at: a file that is exchanged before it is opened is refused", async () => {
+    const swapped = async (swap: (file: string) => void) => {
+      fs.rmSync(path.join(root, "bad"), { recursive: true, force: true })
+      write("bad", ours("run: [./work.sh]"))
+      write("bad", "#!/bin/sh\n", "work.sh", 0o755)
+      const swapping = Layer.effect(
+        FileSystem.FileSystem,
+        Effect.map(FileSystem.FileSystem, (real) => ({
+          ...real,
+          open: (file: string, options?: Parameters<typeof real.open>[1]) =>
+            Effect.suspend(() => {
+              if (file.endsWith("work.sh")) swap(file)
+              return real.open(file, options)
+            })
+        }))
+      ).pipe(Layer.provide(NodeFileSystem.layer))
+      return (await load(swapping)).problems
+    }
+    const toLink = (file: string) => {
+      fs.rmSync(file)
+      fs.symlinkSync("/bin/sh", file)
+    }
+    expect(await swapped(toLink)).toMatchObject([{ code: "SKILL_SYMLINK", where: `${root}/bad/work.sh` }])
+    expect(await swapped((file) => fs.chmodSync(file, 0o777))).toMatchObject([{ code: "SKILL_PERMISSIONS" }])
   })
   it("has a file as SKILL.md, and a missing skills folder is named", async () => {
     fs.mkdirSync(path.join(root, "bad", "SKILL.md"), { recursive: true })

@@ -1,6 +1,6 @@
 /** What a runtime is given wrongly, and the exact code of the answer. A bad gateway is a mode: the skills go on. */
 import { Effect, Exit, Redacted, Scope } from "effect"
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { createServer as createHttp } from "node:http"
 import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
@@ -10,6 +10,7 @@ import { assert, describe, it, onTestFinished } from "vitest"
 import { WebSocketServer } from "ws"
 import type { Problem } from "../../src/domain/Errors.ts"
 import { EmbeddedGateway } from "../../src/gateway/index.ts"
+import { journalIn } from "../journal.ts"
 import { createRuntime, type Runtime, type RuntimeOptions, skill } from "../../src/index.ts"
 
 const folder = (): string => {
@@ -111,6 +112,44 @@ describe("options", () => {
       const problem = await refusal({ state: join(folder(), "state"), skills: [beat], ...options })
       assert.strictEqual(problem.code, code)
       assert.notInclude(JSON.stringify(problem), "hunter2")
+    })
+  }
+})
+
+describe("a skill file that cannot be used this time is not removed, whatever is wrong", () => {
+  const cases: ReadonlyArray<readonly [string, (skills: string) => Partial<RuntimeOptions> | void, string]> = [
+    [
+      "its settings",
+      (skills) => writeFileSync(join(skills, "post", "SKILL.md"), "---\nname: post\nmetadata: { holdfast: {} }\n---\n"),
+      "WORK_MISSING"
+    ],
+    ["its folder", (skills) => chmodSync(join(skills, "post"), 0o777), "SKILL_PERMISSIONS"],
+    ["a folder in it", (skills) => chmodSync(join(skills, "post", "bin"), 0o777), "SKILL_PERMISSIONS"],
+    ["the folder of all skills", (skills) => chmodSync(skills, 0o777), "SKILL_PERMISSIONS"],
+    ["the place of that", (skills) => renameSync(skills, `${skills}-away`), "SKILLS_FOLDER"],
+    ["what the config says of it", () => ({ overrides: { post: { retry: { first: "1 hour", cap: "1 second" } } } }), "FIELD_RANGE"]
+  ]
+  for (const [name, spoil, code] of cases) {
+    it(`${name}: ${code}`, async () => {
+      const base = folder()
+      const [state, skills] = [join(base, "state"), join(base, "skills")]
+      mkdirSync(join(skills, "post", "bin"), { recursive: true })
+      writeFileSync(
+        join(skills, "post", "SKILL.md"),
+        "---\nname: post\nmetadata: { holdfast: { run: [./bin/work.sh], schedule: { every: 1 hour } } }\n---\n"
+      )
+      writeFileSync(join(skills, "post", "bin", "work.sh"), "#!/bin/sh\n", { mode: 0o755 })
+      const codes = async (options: Partial<RuntimeOptions> = {}) => {
+        const runtime = await createRuntime({ state, skills: [skills], ...options })
+        const { problems } = await runtime.status()
+        await runtime.stop({ now: true })
+        return problems.map((problem) => problem.code)
+      }
+      assert.deepStrictEqual(await codes(), [])
+      assert.include(await codes(spoil(skills) ?? {}), code)
+      const types = journalIn(state).map(({ type }) => type)
+      assert.include(types, "skill.adopted")
+      assert.notInclude(types, "skill.removed")
     })
   }
 })

@@ -63,6 +63,7 @@ const ofSkill = fc.oneof(
   { arbitrary: of("skill.resumed", { skill: name, by: text, why: text }), weight: 2 },
   { arbitrary: of("skill.quarantined", { skill: name, why: text }), weight: 2 },
   { arbitrary: of("skill.released", { skill: name, by: text }), weight: 2 },
+  of("skill.approved", { skill: name, digest: text, by: text }),
   of("slot.settled", {
     skill: name,
     slot: instant,
@@ -402,6 +403,10 @@ const shape = (ledger: Ledger): unknown => {
       settled: settledAtMs,
       sent: sent === undefined ? null : JSON.stringify([sent.atMs, sent.gatewayBootId])
     })),
+    approvals: byName(
+      [...ledger.approvals].map(([skill, { digest, by, atMs }]) => ({ skill, digest, by, at: atMs })),
+      ({ skill }) => skill
+    ),
     parked: byName(
       [...ledger.parked].map(([run, reason]) => ({ run, reason })),
       ({ run }) => run

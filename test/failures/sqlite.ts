@@ -14,6 +14,7 @@ const schema = `
   create table prompt (skill text, at real, place integer primary key);
   create table entry (run text primary key, session text, text text, settled real, sent text, place int);
   create table parked (run text primary key, reason text);
+  create table approval (skill text primary key, digest text, by text, at real);
   create table total (name text primary key, value);
   insert into total values ('epoch', 0), ('stopped', 1), ('fence', 0), ('mode', 'stopped'), ('acknowledged', 0), ('settled', 0),
     ('run', 0), ('coalesced', 0), ('skipped', 0), ('missed', 0), ('superseded', 0), ('place', 0);
@@ -66,6 +67,8 @@ export class SqliteModel {
         return void run("update skill set quarantined = ? where name = ?", e.why, e.skill)
       case "skill.released":
         return void run("update skill set quarantined = null where name = ?", e.skill)
+      case "skill.approved":
+        return void run("insert or replace into approval values (?, ?, ?, ?)", e.skill, e.digest, e.by, e.atMs)
       case "slot.settled":
         add(e.verdict, e.count)
         return void run("update skill set settled_through = max(settled_through, ?) where name = ?", e.through, e.skill)
@@ -184,7 +187,8 @@ export class SqliteModel {
       runs: rows("select * from run order by phase = 'settled', place").map(({ place: _, ...row }) => row),
       steps: rows("select * from step order by run, name"),
       entries: rows("select run, session, text, settled, sent from entry order by place"),
-      parked: rows("select * from parked order by run")
+      parked: rows("select * from parked order by run"),
+      approvals: rows("select * from approval order by skill")
     }
   }
 

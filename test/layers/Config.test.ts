@@ -44,6 +44,7 @@ describe("the config file", () => {
       report: { when: "failure" },
       env: ["BLOG_KEY"],
       agent: { command: ["./agent.sh", "{promptFile}"], timeout: "5 minutes", perDay: 20, env: ["KEY"] },
+      redact: ["DATABASE_URL"],
       drainDeadline: "90s",
       skills: { "post-pipeline": { schedule: { every: "1 hour" }, retry: { attempts: 2 } } }
     })
@@ -58,6 +59,7 @@ describe("the config file", () => {
       report: { when: "failure" },
       env: ["BLOG_KEY"],
       agent: { command: [path.join(root, "agent.sh"), "{promptFile}"], timeout: "5 minutes", perDay: 20, env: ["KEY"] },
+      redact: ["DATABASE_URL"],
       drainDeadlineMs: 90_000,
       overrides: { "post-pipeline": { schedule: { every: "1 hour" }, retry: { attempts: 2 } } }
     })

@@ -7,7 +7,9 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import type { AttemptFailure, ProcessIdentity } from "../../src/domain/Attempt.ts"
 import { outputBytesMax } from "../../src/layers/Output.ts"
+import { Secrets } from "../../src/layers/Secrets.ts"
 import { processIdentity } from "../../src/layers/platform.ts"
+import { redactionOf } from "../../src/domain/Redaction.ts"
 import { Process, type ProcessSpec } from "../../src/layers/Process.ts"
 import { performProcess } from "../../src/layers/SkillProcess.ts"
 import { definition, facts, folder, living, program, until } from "./children.ts"
@@ -255,6 +257,24 @@ describe("what an old runtime left", () => {
       yield* until(() => living(`sleep ${mark}`).length >= 3, "the orphans")
       assert.deepStrictEqual(yield* survivors([{ directory: dir, process: undefined }]), { killed: 3, alive: [] })
       assert.deepStrictEqual(living(mark), [])
+    })
+  )
+
+  it.live("leaves no secret in what it had printed", () =>
+    Effect.gen(function* () {
+      const dir = folder()
+      const names = ["stdout.log", "stderr.log", "result.json"]
+      for (const name of names) fs.writeFileSync(join(dir, name), "a canary-of-a-dead-run b")
+      fs.writeFileSync(join(dir, "elsewhere"), "canary-of-a-dead-run")
+      fs.rmSync(join(dir, "stderr.log"))
+      fs.symlinkSync("elsewhere", join(dir, "stderr.log"))
+      yield* Effect.provideService(
+        survivors([{ directory: dir, process: undefined }]),
+        Secrets,
+        redactionOf([{ name: "KEY", value: "canary-of-a-dead-run" }])
+      )
+      const left = names.map((name) => fs.readFileSync(join(dir, name), "utf8"))
+      assert.deepStrictEqual(left, ["a [redacted KEY] b", "canary-of-a-dead-run", "a [redacted KEY] b"])
     })
   )
 

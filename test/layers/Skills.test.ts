@@ -132,7 +132,12 @@ describe("what a SKILL.md says", () => {
     )
     fs.mkdirSync(path.join(root, "no-skill"))
     fs.writeFileSync(path.join(root, "README.md"), "not a skill")
-    expect(await load()).toEqual({ skills: [], passive: [{ name: "foreign", description: "For the agent." }], problems: [] })
+    expect(await load()).toEqual({
+      skills: [],
+      passive: [{ name: "foreign", description: "For the agent." }],
+      problems: [],
+      unreadable: []
+    })
   })
 })
 
