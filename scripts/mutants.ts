@@ -21,6 +21,7 @@ import { realMutants } from "./mutants/real.ts"
 import { simulatedMutants } from "./mutants/simulated.ts"
 import { timeMutants } from "./mutants/time.ts"
 import { troubleMutants } from "./mutants/trouble.ts"
+import { watchMutants } from "./mutants/watch.ts"
 import { whyMutants } from "./mutants/why.ts"
 
 const supervisorInvoke = `      invoke: {
@@ -43,6 +44,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...troubleMutants,
   ...overlapMutants,
   ...pauseMutants,
+  ...watchMutants,
   ...whyMutants,
   ...timeMutants,
   ...evidenceMutants,

@@ -38,6 +38,7 @@ import type { FunctionWork, SkillEntry } from "./SkillFunction.ts"
 import { HostZone, type LoadedSkills, type Overrides, Skills } from "./Skills.ts"
 import { StateStore } from "./StateStore.ts"
 import { Supervisor } from "./Supervisor.ts"
+import * as Watch from "./Watch.ts"
 
 /** A skill given in code, before its settings are checked. */
 export interface SkillGiven {
@@ -113,7 +114,7 @@ export const layer = (options: HoldfastOptions): Layer.Layer<Services, HoldfastE
             ? yield* Effect.fromResult(gatewayUrl(options.gateway.url))
             : options.gateway.url
       const link = url === undefined ? undefined : linkTo(url, options.gateway?.token, options.gateway?.session ?? mainSession)
-      return Control.layer.pipe(Layer.provideMerge(assembled(options, yield* together(loaded, given), link)))
+      return Layer.merge(Control.layer, Watch.layer).pipe(Layer.provideMerge(assembled(options, yield* together(loaded, given), link)))
     })
   ).pipe(Layer.provide([skillsLayer, Disk.layerNode]), Layer.provide(Layer.succeed(Inspection, options.inspect)))
 
