@@ -1,4 +1,4 @@
-/** Broken promises of what is seen from outside while the event loop stands still. */
+/** Broken promises of what is seen from outside while the event loop stands still, and of skills that hold a loop of their own. */
 import { type Mutant, one } from "./mutant.ts"
 
 const thread = "test/watch/main.test.ts"
@@ -63,5 +63,22 @@ export const watchMutants: ReadonlyArray<Mutant> = [
     `thread.on("error", () => {})`,
     layer
   ),
-  one("a stalled runtime is well", "src/cli/standing.ts", "running && picture.stalled !== undefined", "picture.stalled === null", layer)
+  one("a stalled runtime is well", "src/cli/standing.ts", "running && picture.stalled !== undefined", "picture.stalled === null", layer),
+  {
+    name: "attempts take turns",
+    edits: [
+      {
+        file: "src/layers/Run.ts",
+        find: `import * as Effect from "effect/Effect"\n`,
+        put: `import * as Effect from "effect/Effect"\nimport * as Semaphore from "effect/Semaphore"\n`
+      },
+      { file: "src/layers/Run.ts", find: "const bind = (underWay", put: "const turns = Semaphore.makeUnsafe(1)\nconst bind = (underWay" },
+      {
+        file: "src/layers/Run.ts",
+        find: "underWay.during(facts, steps, perform(entry, facts, steps))",
+        put: "turns.withPermits(1)(underWay.during(facts, steps, perform(entry, facts, steps)))"
+      }
+    ],
+    tests: ["test/failures/isolation.test.ts"]
+  }
 ]
