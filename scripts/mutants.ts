@@ -27,6 +27,7 @@ import { simulatedMutants } from "./mutants/simulated.ts"
 import { skillFolderMutants } from "./mutants/skillFolder.ts"
 import { timeMutants } from "./mutants/time.ts"
 import { troubleMutants } from "./mutants/trouble.ts"
+import { watchMutants } from "./mutants/watch.ts"
 import { whyMutants } from "./mutants/why.ts"
 
 const supervisorInvoke = `      invoke: {
@@ -51,6 +52,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...timingMutants,
   ...standingMutants,
   ...pauseMutants,
+  ...watchMutants,
   ...whyMutants,
   ...timeMutants,
   ...evidenceMutants,

@@ -50,6 +50,8 @@ describe("the checker", () => {
     ["layers -/-> @effect/platform-node/NodeFileSystem", "src/layers/Run.ts", `import * as Fs from "@effect/platform-node/NodeFileSystem"`],
     ["meet in layers/actor.ts and layers/clock.ts alone", "src/layers/Run.ts", `import { createActor } from "xstate"`],
     ["meet in layers/actor.ts", "src/inspect/a.ts", `import { createActor } from "xstate"\nimport * as Effect from "effect/Effect"`],
+    ["watch -/-> layers at run time", "src/watch/main.ts", `import { layer } from "../layers/Watch.ts"`],
+    ["watch -/-> effect/Effect", "src/watch/main.ts", `import * as Effect from "effect/Effect"`],
     ["gateway -/-> cli at run time", "src/gateway/index.ts", `import { main } from "../cli/main.ts"`],
     ["entry -/-> cli at run time", "src/index.ts", `import { main } from "./cli/main.ts"`],
     ["bin -/-> layers at run time", "src/bin.ts", `import { runMachine } from "./layers/actor.ts"`],

@@ -21,6 +21,7 @@ type Room =
   | "machines"
   | "layers"
   | "host"
+  | "watch"
   | "gateway"
   | "inspect"
   | "monitor"
@@ -53,6 +54,7 @@ const rooms: Readonly<Record<Room, Rules>> = {
   },
   layers: { run: ["layers", "machines", "domain", "domain/policies"], packages: publishedOrXState, ownsNoTime: true },
   host: { run: ["host", "layers", "domain", "domain/policies"], packages: published },
+  watch: { run: [], types: ["layers", "domain"], packages: /^node:.+$/ }, // It has to work when nothing else does.
   gateway: { run: ["gateway", "layers", "machines", "domain", "domain/policies"], packages: published },
   inspect: { run: ["inspect", "layers", "machines", "domain", "domain/policies"], packages: publishedOrXState },
   monitor: { run: ["monitor", "layers", "domain", "domain/policies"], packages: published },

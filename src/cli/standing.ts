@@ -102,6 +102,9 @@ const judge = (picture: Picture, running: boolean, ageMs: number): ReadonlyArray
     ...(running && ageMs > staleAfterMs
       ? [critical(`its picture is ${Math.round(ageMs / 1_000)} s old: the runtime lives and does not work`)]
       : []),
+    ...(running && picture.stalled !== undefined
+      ? [critical(`its event loop has stood still since ${picture.stalled.since}: ${stuck}`)]
+      : []),
     ...ofMode,
     ...skills.flatMap(ofSkill),
     ...(problems.length === 0 ? [] : [warning(`${problems.length} of the skill files cannot be used`)]),
@@ -118,6 +121,9 @@ const ofSkill = ({ name, state, reason, failures, last }: SkillPicture): Readonl
       ? [warning(`${name} failed ${failures === 1 ? "last time" : `${failures} times in a row`}`)]
       : [])
 ]
+
+/** What a stall means for the skills. */
+export const stuck = "no skill starts, ends or is timed out"
 
 const neverWritten = "no runtime has written a status.json here"
 

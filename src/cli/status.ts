@@ -6,7 +6,7 @@ import { guarantees } from "../machines/guarantees.ts"
 import { defineCommand, exit, shared } from "./command.ts"
 import type { Out } from "./output.ts"
 import { existingState } from "./place.ts"
-import { type Health, type Standing, standing, staleAfterMs } from "./standing.ts"
+import { type Health, type Standing, standing, staleAfterMs, stuck } from "./standing.ts"
 import { clock, length, relative } from "./times.ts"
 
 /** What `--exit-code` leaves with: the numbers that monitoring plugins use. */
@@ -21,7 +21,7 @@ export const command = defineCommand({
   },
   examples: [
     ["holdfast status", "one screen"],
-    ["holdfast status --exit-code", "for a monitor: 0 ok, 1 degraded or failing, 2 not running, 3 cannot tell"],
+    ["holdfast status --exit-code", "for a monitor: 0 ok, 1 degraded or failing, 2 not running or stalled, 3 cannot tell"],
     ["holdfast status --json", "the same for programs: { health, why, running, picture, ... }"]
   ],
   run: ({ flags, out }) => {
@@ -79,6 +79,8 @@ const screen = (seen: Standing, out: Out, nowMs: number): void => {
   else {
     if (seen.running !== false && (seen.ageMs ?? 0) > staleAfterMs)
       out.line(paint.red(`  stale: updated ${length(seen.ageMs ?? 0)} ago (${picture.updatedAt})`))
+    if (seen.running !== false && picture.stalled !== undefined)
+      out.line(paint.red(`  stalled: its event loop has stood still for ${length(nowMs - Date.parse(picture.stalled.since))}: ${stuck}`))
     body(picture, seen.running !== false, out, nowMs)
   }
   const started = seen.running === true && seen.since !== null ? `pid ${seen.pid}, up ${length(nowMs - Date.parse(seen.since))}, ` : ""

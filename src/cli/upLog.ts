@@ -51,6 +51,8 @@ export const eventLine = (event: JournalEvent, out: Out): string | undefined => 
         `${event.skill}  ${event.type.slice("skill.".length)} by ${shown(event.by)}: ${shown(event.why)}`,
         out
       )
+    case "runtime.stalled":
+      return line(event.atMs, "stall", `the event loop stood still for ${length(event.forMs)}`, out)
     case "clock.jumped":
       return line(event.atMs, "clock", `jumped by ${event.byMs < 0 ? "-" : ""}${length(Math.abs(event.byMs))}`, out)
     default:

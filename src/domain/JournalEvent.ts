@@ -26,6 +26,8 @@ const event = <const Type extends string, const Fields extends Schema.Struct.Fie
 export const JournalEvent = Schema.Union([
   event("runtime.started", { epoch: count, pid: count, version: text, bootId: Schema.optionalKey(text) }),
   event("runtime.stopped", { reason: text }),
+  /** The event loop stood still for so long, until a moment before this. */
+  event("runtime.stalled", { forMs: instant }),
 
   /** From this instant on the skill owes the slots of this schedule, and no earlier ones. */
   event("skill.adopted", { skill: text, digest: text, schedule: Schema.NullOr(ScheduleFields), from: instant }),

@@ -218,6 +218,7 @@ export class Ledger {
       case "mode.changed":
         this.mode = event.to
         return
+      case "runtime.stalled":
       case "clock.jumped":
         return
     }

@@ -21,8 +21,10 @@ export interface Picture {
   readonly epoch: number
   readonly version: string
   readonly startedAt: string
-  /** When this file was written. A runtime at work writes it at least every 30 s. */
+  /** When this was so. A runtime at work writes it anew at least every 30 s. */
   readonly updatedAt: string
+  /** Since when the event loop stands still. The watch thread adds it to the last picture; the next one is without it again. */
+  readonly stalled?: { readonly since: string }
   readonly skills: ReadonlyArray<SkillPicture>
   /** What a person has to mend: skill files that could not be used, a gateway that refuses us. */
   readonly problems: ReadonlyArray<Problem>

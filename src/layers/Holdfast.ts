@@ -45,6 +45,7 @@ import type { FunctionWork, SkillEntry } from "./SkillFunction.ts"
 import { HostZone, type LoadedSkills, type Overrides, Skills } from "./Skills.ts"
 import { StateStore } from "./StateStore.ts"
 import { Supervisor } from "./Supervisor.ts"
+import * as Watch from "./Watch.ts"
 
 /** A skill given in code, before its settings are checked. */
 export interface SkillGiven {
@@ -141,7 +142,7 @@ export const layer = (options: HoldfastOptions): Layer.Layer<Services, HoldfastE
         redact: options.redact ?? [],
         token: options.gateway?.token
       })
-      return Control.layer.pipe(
+      return Layer.merge(Control.layer, Watch.layer).pipe(
         Layer.provideMerge(assembled(options, yield* together(loaded, given), link)),
         Layer.provide(layerLoggers),
         Layer.provideMerge(Layer.succeed(Secrets, secrets))

@@ -60,6 +60,7 @@ it.each([
   ["critical", { mode: "blocked" }],
   ["critical", { mode: "failed" }],
   ["critical", { updatedAt: "2026-11-22T05:58:00Z" }],
+  ["critical", { stalled: { since: "2026-11-22T06:00:05Z" } }],
   ["unknown", { format: 2 }],
   ["unknown", '{ "format": 1, "mo']
 ])("a runtime at work is %s when its picture says %j", async (health, picture) => {
@@ -71,6 +72,20 @@ it("a runtime that is still reading the journal is starting, whatever its predec
   expect(await seen(stateOf(makeWorld(), before), nowMs)).toMatchObject({ running: true, mode: "starting", health: "warning" })
   expect(await seen(stateOf(makeWorld(), undefined), nowMs)).toMatchObject({ running: true, mode: "starting", health: "warning" })
   expect(await seen(stateOf(makeWorld(), before), nowMs + 90_000)).toMatchObject({ running: true, mode: "starting", health: "critical" })
+})
+
+it("a stall is in words on the screen, and is none of a runtime that is no more", { timeout: 60_000 }, async () => {
+  const stalled = {
+    mode: "standalone",
+    stalled: { since: new Date(Date.now() - 12_000).toISOString() },
+    updatedAt: new Date().toISOString()
+  }
+  const world = makeWorld()
+  const { code, stdout } = await world.run("status", "--state", stateOf(world, stalled), "--exit-code")
+  expect(code).toBe(2)
+  expect(stdout).toMatch(/^ {2}stalled: its event loop has stood still for 1\d s: no skill starts, ends or is timed out$/m)
+  const gone = await world.run("status", "--state", stateOf(world, stalled, { startTime: "1" }))
+  expect(gone.stdout).not.toContain("stalled")
 })
 
 it("an owner whose number is another process by now is not running, and neither is one that died", async () => {

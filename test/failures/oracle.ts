@@ -105,6 +105,7 @@ const delivered = fc.oneof(
 const ofRuntime = fc.oneof(
   of("runtime.started", { epoch: count, pid: count, version: text }),
   of("runtime.stopped", { reason: text }),
+  of("runtime.stalled", { forMs: count }),
   of("mode.changed", { from: text, to: text, reason: text }),
   of("clock.jumped", { byMs: instant })
 )

@@ -45,7 +45,9 @@ const start = <A, E>(
     Effect.scoped(
       Effect.gen(function* () {
         const beat = { name: "beat", description: "", settings: {}, work: promiseWork(() => ({})) }
-        const services = yield* Layer.build(layer({ state, skillsFolders: [skills], skills: [beat], timezone: "UTC", ...options }))
+        const services = yield* Layer.build(
+          layer({ state, skillsFolders: [skills], skills: [beat], timezone: "UTC", starts: { failuresMax: 0, windowMs: 0 }, ...options })
+        )
         const [runtime, store] = yield* Effect.provideContext(Effect.all([Runtime, StateStore]), services)
         yield* runtime.started
         return yield* use(runtime, store)
