@@ -202,7 +202,7 @@ export const journalMutants: ReadonlyArray<Mutant> = [
   ),
   one(
     "a clock behind the record is not noticed",
-    "src/layers/Adoption.ts",
+    "src/layers/WallClock.ts",
     "if (nowMs >= lastAtMs - driftMs) return []",
     "if (nowMs >= 0) return []",
     "test/layers/Adoption.test.ts"

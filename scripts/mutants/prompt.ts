@@ -80,8 +80,8 @@ export const promptMutants: ReadonlyArray<Mutant> = [
   one(
     "a checkpoint forgets the prompts",
     "src/domain/canonical.ts",
-    "promptsAtMs: skill.promptsAtMs.length === 0 ? undefined : skill.promptsAtMs",
-    "promptsAtMs: undefined",
+    "...(promptsAtMs.length === 0 ? {} : { promptsAtMs })",
+    "",
     budget,
     "test/domain/Ledger.test.ts"
   ),

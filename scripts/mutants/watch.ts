@@ -75,8 +75,8 @@ export const watchMutants: ReadonlyArray<Mutant> = [
       { file: "src/layers/Run.ts", find: "const bind = (underWay", put: "const turns = Semaphore.makeUnsafe(1)\nconst bind = (underWay" },
       {
         file: "src/layers/Run.ts",
-        find: "underWay.during(facts, steps, perform(entry, facts, steps))",
-        put: "turns.withPermits(1)(underWay.during(facts, steps, perform(entry, facts, steps)))"
+        find: "underWay.during(facts, steps, perform(entry, facts, steps, beginPrompt))",
+        put: "turns.withPermits(1)(underWay.during(facts, steps, perform(entry, facts, steps, beginPrompt)))"
       }
     ],
     tests: ["test/failures/isolation.test.ts"]
