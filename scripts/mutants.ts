@@ -19,6 +19,7 @@ import type { Mutant } from "./mutants/mutant.ts"
 import { standingMutants } from "./mutants/standing.ts"
 import { timingMutants } from "./mutants/timing.ts"
 import { overlapMutants } from "./mutants/overlap.ts"
+import { poolMutants } from "./mutants/pools.ts"
 import { pauseMutants } from "./mutants/pause.ts"
 import { promptMutants } from "./mutants/prompt.ts"
 import { realMutants } from "./mutants/real.ts"
@@ -51,6 +52,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...overlapMutants,
   ...timingMutants,
   ...standingMutants,
+  ...poolMutants,
   ...pauseMutants,
   ...watchMutants,
   ...whyMutants,

@@ -80,6 +80,9 @@ export interface RuntimeOptions {
   readonly drainDeadlineMs?: number
   /** Starts in a row, none of which lasted a minute, after which nothing fires for a minute. Default: 5 within ten minutes; `failuresMax: 0` counts none. */
   readonly starts?: { readonly failuresMax: number; readonly windowMs: number }
+  /** Processes of skills at a time (64), and places in the pools that skills name (one each). */
+  readonly processes?: number
+  readonly pools?: Readonly<Record<string, number>>
   /** How much late work begins a minute after an outage, and how much at once, by the cost of the skills. Default: 300 and 50. */
   readonly ramp?: { readonly perMinute: number; readonly burst: number }
   /** Sees every actor: runtime, layers, skills, runs. Anything that takes XState inspection events. */

@@ -77,5 +77,5 @@ export const standingMutants: ReadonlyArray<Mutant> = [
     clock
   ),
   one("a jump is noticed at the next instant that is armed", "src/layers/Scheduler.ts", "Math.min(dueInMs, lookEveryMs)", "dueInMs", clock),
-  one("a start begins with a clock that is not set", "src/layers/Adoption.ts", "  yield* clockIsSet\n", "", clock)
+  one("a start begins with a clock that is not set", "src/layers/Adoption.ts", "  yield* clockIsSet(clockFromMs)\n", "", clock)
 ]

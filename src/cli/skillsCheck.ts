@@ -148,6 +148,7 @@ const settings = (skill: SkillDefinition, approvals: ReadonlyMap<string, Approva
       `at most ${showDuration(skill.retry.capMs)}`
   ],
   ["policies", `catchUp ${skill.catchUp}, overlap ${skill.overlap}, onInterruption ${skill.onInterruption}`],
+  ...(skill.pool === undefined ? [] : [["pool", skill.pool] as const]),
   ...(skill.timing === undefined ? [] : [["timing", timingText(skill.timing)] as const]),
   ...(budgetText(skill) === "" ? [] : [["budget", budgetText(skill)] as const]),
   ["needs", skill.needs.join(", ") || "nothing but this machine"],

@@ -98,6 +98,8 @@ const plan = Effect.fnUntraced(function* ({
       approval: config.approval,
       drainDeadlineMs: config.drainDeadlineMs,
       starts: config.starts,
+      processes: config.concurrency,
+      pools: config.pools,
       ramp: config.ramp,
       ...common
     }

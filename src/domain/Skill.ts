@@ -54,6 +54,8 @@ export interface SkillDefinition {
   /** What a run takes of the rate at which late work begins after an outage: 1 to 1,000, and 1 where nothing is said. */
   readonly cost?: number
   readonly overlap: Overlap
+  /** The pool in which its attempts need a place, shared with other skills of that pool. */
+  readonly pool?: string
   /** How many of its runs may fail within how long before it is put aside; none at all means that it never is. */
   readonly intensity?: Intensity
   /** After so many failed runs in a row it is paused, until somebody resumes it. */

@@ -61,6 +61,13 @@ export const SkillSettings = Schema.Struct({
       cap: maybe(durationField(1, 7 * dayMs, "the longest delay"))
     })
   ),
+  pool: maybe(
+    textField(
+      (name) => nameRule.test(name),
+      "1 to 64 of a-z, 0-9 and inner dashes",
+      "skills of one pool take turns: it has one place, or as many as the config says"
+    )
+  ),
   quarantine: maybe(
     Schema.Struct({
       failures: maybe(
@@ -213,6 +220,7 @@ export const draftSkill = ({
     retry: { attemptsMax, firstMs, capMs },
     catchUp: settings.catchUp ?? skillDefaults.catchUp,
     ...(timing === undefined ? {} : { timing }),
+    ...(settings.pool === undefined ? {} : { pool: settings.pool }),
     ...(settings.cost === undefined ? {} : { cost: settings.cost }),
     ...(settings.quarantine === undefined ? {} : { intensity: intensityOf(settings.quarantine) }),
     ...(settings.pauseAfter === undefined ? {} : { pauseAfter: settings.pauseAfter }),

@@ -24,15 +24,18 @@ export interface AdoptionInput {
   readonly skills: ReadonlyArray<SkillDefinition>
   /** Names whose files could not be read this time: they are neither removed nor run. */
   readonly unreadable: ReadonlySet<string>
+  /** A clock that shows an earlier instant is not set: nothing is done before it is. */
+  readonly clockFromMs?: number
 }
 
 export const adopt = Effect.fn("Adoption.adopt")(function* ({
   version,
   skills,
-  unreadable
+  unreadable,
+  clockFromMs = 0
 }: AdoptionInput): Effect.fn.Return<void, StorageFailed, StateStore | Process> {
   const store = yield* StateStore
-  yield* clockIsSet
+  yield* clockIsSet(clockFromMs)
   const nowMs = yield* Clock.currentTimeMillis
   const identity = yield* processIdentity(pid)
   const deaths = new Map(skills.map(({ name }) => [name, store.ledger.skills.get(name)?.deaths ?? 0]))

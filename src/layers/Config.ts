@@ -75,6 +75,17 @@ export const ConfigFile = Schema.Struct({
       within: maybe(durationField(1_000, 86_400_000, "the time within which they count"))
     }).annotate({ description: "starts in a row, none of which lasted a minute, after which nothing fires for a minute" })
   ),
+  concurrency: maybe(
+    Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000 })).annotate({
+      description: "processes of skills at a time; default: 64"
+    })
+  ),
+  pools: maybe(
+    Schema.Record(
+      textField((name) => nameRule.test(name), "a pool's name: 1 to 64 of a-z, 0-9 and inner dashes", "a pool"),
+      Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000 }))
+    ).annotate({ description: "how many runs of skills of that pool are at work at a time; one where nothing is said" })
+  ),
   ramp: maybe(
     Schema.Struct({
       perMinute: maybe(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100_000 }))),
@@ -108,6 +119,8 @@ export interface RuntimeConfig {
   readonly approval: "required" | undefined
   readonly drainDeadlineMs: number | undefined
   readonly starts: Intensity | undefined
+  readonly concurrency: number | undefined
+  readonly pools: Readonly<Record<string, number>> | undefined
   readonly ramp: RampRate | undefined
   readonly overrides: Overrides
 }
@@ -209,6 +222,8 @@ const load = Effect.fn("Config.load")(function* (
       failuresMax: config.restarts.starts ?? startIntensity.failuresMax,
       windowMs: config.restarts.within === undefined ? startIntensity.windowMs : parseDuration(config.restarts.within)!
     },
+    concurrency: config.concurrency,
+    pools: config.pools,
     ramp: config.ramp && { ...rampDefault, ...config.ramp },
     overrides: config.skills ?? {}
   }

@@ -34,6 +34,7 @@ import { Gateway } from "./Gateway.ts"
 import { History } from "./History.ts"
 import { Inspection, type Inspector } from "./Inspection.ts"
 import { Outbox } from "./Outbox.ts"
+import { Pools, type PoolSizes } from "./Pools.ts"
 import { Process } from "./Process.ts"
 import { Ramp } from "./Ramp.ts"
 import { Run } from "./Run.ts"
@@ -44,6 +45,7 @@ import { Session } from "./Session.ts"
 import type { FunctionWork, SkillEntry } from "./SkillFunction.ts"
 import { HostZone, type LoadedSkills, type Overrides, Skills } from "./Skills.ts"
 import { StateStore } from "./StateStore.ts"
+import { youngestMs } from "./WallClock.ts"
 import { Supervisor } from "./Supervisor.ts"
 import * as Watch from "./Watch.ts"
 
@@ -56,7 +58,7 @@ export interface SkillGiven {
 }
 
 /** What a runtime is made of. */
-export interface HoldfastOptions {
+export interface HoldfastOptions extends PoolSizes {
   /** The state directory, absolute. One runtime a directory. */
   readonly state: string
   /** Where the status files go instead of `skills/status` in the state directory; absolute. */
@@ -91,6 +93,8 @@ export interface HoldfastOptions {
   readonly drainDeadlineMs?: number | undefined
   /** How many starts within how long keep skills from firing for a minute; `failuresMax: 0` does not count them. */
   readonly starts?: Intensity | undefined
+  /** Until the clock shows this instant it is not set, and nothing is done. Default: when this software was young. */
+  readonly clockFromMs?: number | undefined
   /** How often the clocks are looked at, in milliseconds (5,000): a jump is noticed that much later at most. */
   readonly lookEveryMs?: number | undefined
   /** The rate at which late work begins after an outage. */
@@ -162,7 +166,10 @@ export type Link = Layer.Layer<Session | History | Gateway, never, StateStore>
 
 /** The same over any disk and any link: what the simulated world uses. */
 export const assembled = (
-  options: Pick<HoldfastOptions, "state" | "status" | "hold" | "drainDeadlineMs" | "starts" | "ramp" | "lookEveryMs" | "onEvent">,
+  options: Pick<
+    HoldfastOptions,
+    "state" | "status" | "hold" | "drainDeadlineMs" | "starts" | "ramp" | "processes" | "pools" | "lookEveryMs" | "clockFromMs" | "onEvent"
+  >,
   { entries, problems, unreadable }: Household,
   link: { readonly layer: Link; readonly session: string } | undefined
 ): Layer.Layer<Services, StateUnusable | LockHeld | StorageFailed, Disk> => {
@@ -180,7 +187,8 @@ export const assembled = (
         linked: link !== undefined,
         hold: options.hold ?? false,
         drainDeadlineMs: options.drainDeadlineMs ?? drainDeadlineMs,
-        starts: options.starts ?? startIntensity
+        starts: options.starts ?? startIntensity,
+        clockFromMs: options.clockFromMs ?? youngestMs
       })
       return runtime.pipe(Layer.provide(listening(options.onEvent)), Layer.provideMerge(Supervisor.layer(approved)))
     })
@@ -194,6 +202,7 @@ export const assembled = (
       Scheduler.layer(options.lookEveryMs ?? lookEveryMs),
       Ramp.layer(options.ramp)
     ]),
+    Layer.provide(Pools.layer(options)),
     Layer.provide(Process.layer),
     Layer.provideMerge(
       StateStore.layer(options.state, { version, ...(options.status === undefined ? {} : { statusDirectory: options.status }) })

@@ -21,6 +21,7 @@ import type { Disk } from "./Disk.ts"
 import { believed } from "./Evidence.ts"
 import type { Process } from "./Process.ts"
 import { consequences } from "./Standing.ts"
+import { Pools, processes } from "./Pools.ts"
 import { type BeginPrompt, makeBudget } from "./PromptBudget.ts"
 import { placeShim } from "./Shim.ts"
 import { Entry, type SkillEntry } from "./SkillFunction.ts"
@@ -49,6 +50,7 @@ export class Run extends Context.Service<
       Run,
       Effect.gen(function* () {
         const idle = yield* Latch.make(true)
+        const pools = yield* Pools
         const beginPrompt = yield* makeBudget
         const runs = new Set<RunId>()
         const attempts = new Map<RunId, { readonly attempt: number; readonly steps: Steps }>()
@@ -59,6 +61,7 @@ export class Run extends Context.Service<
           },
           end: (run) => {
             runs.delete(run)
+            pools.leave(run)
             if (runs.size === 0) idle.openUnsafe()
           },
           during: ({ run, attempt }, steps, work) =>
@@ -98,6 +101,7 @@ export const resume = (run: RunRecord, definition: SkillDefinition, nowMs: numbe
   return {
     run: run.run,
     retry: definition.retry,
+    pools: poolsOf(definition),
     attempts: run.attempts,
     failedAttempts: run.failedAttempts,
     retryInMs: run.phase === "retryable" ? Math.max(0, (run.retryAtMs ?? nowMs) - nowMs) : undefined,
@@ -116,14 +120,25 @@ export const resume = (run: RunRecord, definition: SkillDefinition, nowMs: numbe
 export const fresh = (run: string, definition: SkillDefinition): RunInput => ({
   run,
   retry: definition.retry,
+  pools: poolsOf(definition),
   attempts: 0,
   failedAttempts: 0,
   retryInMs: undefined,
   interrupted: undefined
 })
 
+/** Its own pool first: a place among the processes is not to be held while it waits for that. */
+const poolsOf = ({ pool, work }: SkillDefinition): ReadonlyArray<string> => [
+  ...(pool === undefined ? [] : [pool]),
+  ...(work._tag === "Function" ? [] : [processes])
+]
+
 const bind = (underWay: UnderWay, beginPrompt: BeginPrompt, session: string | undefined) =>
   plug(runMachine, {
+    place: fromEffect(({ input: { run, pools } }: { input: { readonly run: string; readonly pools: ReadonlyArray<string> } }) =>
+      Effect.flatMap(Entry, ({ definition }) => Pools.use(({ enter }) => enter(run, definition.name, pools)))
+    ),
+
     attempt: fromEffect(({ input, live }: Pick<ActorArgs<{ readonly run: string; readonly attempt: number }>, "input" | "live">) =>
       Effect.gen(function* () {
         const store = yield* StateStore

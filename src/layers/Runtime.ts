@@ -39,6 +39,8 @@ export interface RuntimeOptions {
   readonly hold: boolean
   /** How long running skills may take to finish once the runtime was asked to stop, in milliseconds. */
   readonly drainDeadlineMs: number
+  /** A clock that shows an earlier instant is not set: nothing is done before it is. */
+  readonly clockFromMs: number
   /** How many starts within how long are too many; none at all means that they are not counted. */
   readonly starts: Intensity
   readonly version: string
@@ -94,7 +96,7 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
   const skills = options.entries.map((entry) => entry.definition)
   const machine = plug(runtimeMachine, {
     recover: fromEffect(() =>
-      adopt({ version: options.version, skills, unreadable: options.unreadable }).pipe(
+      adopt({ version: options.version, skills, unreadable: options.unreadable, clockFromMs: options.clockFromMs }).pipe(
         Effect.andThen(
           Effect.map(Clock.currentTimeMillis, (nowMs): Recovered => ({ restarts: loopOf(store.ledger, nowMs, options.starts) }))
         ),
@@ -194,7 +196,10 @@ export const gatesOf = (snapshot: RuntimeSnapshot): Gates => {
   const guarantee = guarantees[mode]
   return ({ needs }) => {
     if (guarantee.local !== "fires")
-      return { open: false, reason: `${mode}: ${snapshot.context.storage ?? snapshot.context.restarts ?? guarantee.means}` }
+      return {
+        open: false,
+        reason: `${mode}: ${snapshot.context.storage ?? snapshot.context.restarts ?? (mode === "held" ? "started with --hold" : guarantee.means)}`
+      }
     const missing = needs.find((need) => guarantee[need] !== "fires")
     return missing === undefined
       ? { open: true }

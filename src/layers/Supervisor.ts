@@ -13,7 +13,7 @@ import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import type { Actor, AnyActorRef, SnapshotFrom } from "xstate"
+import type { Actor, AnyActorRef, SnapshotFrom, ActorRefFrom } from "xstate"
 import { shown } from "../domain/Errors.ts"
 import type { RunRecord } from "../domain/Ledger.ts"
 import type { RunId } from "../domain/Run.ts"
@@ -21,11 +21,13 @@ import { atOnce } from "../domain/policies/overlap.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
 import { asideReason, pausedReason } from "../domain/Wish.ts"
 import { type Closed, type Gate, runUnderWay, type skillMachine } from "../machines/skill.ts"
+import type { runMachine as runLogic } from "../machines/run.ts"
 import { type Crash, supervisorMachine } from "../machines/supervisor.ts"
 import { fromEffect, plug, runMachine } from "./actor.ts"
 import { type Askable, byHand, type ByHand } from "./ByHand.ts"
 import type { Claims } from "./Claims.ts"
 import { Inspection, under } from "./Inspection.ts"
+import { Pools } from "./Pools.ts"
 import type { Ramp } from "./Ramp.ts"
 import { resume, type Run } from "./Run.ts"
 import { Scheduler } from "./Scheduler.ts"
@@ -44,7 +46,7 @@ export type Gates = (definition: SkillDefinition) => Gate
 /** How a skill is doing, for the status. */
 export interface SkillState {
   readonly name: string
-  readonly state: "waiting" | "held" | "paused" | "executing" | "quarantined"
+  readonly state: "waiting" | "held" | "paused" | "queued" | "executing" | "quarantined"
   /** Why it is held, paused or quarantined. */
   readonly reason: string | undefined
   readonly run: RunId | undefined
@@ -52,7 +54,7 @@ export interface SkillState {
 }
 
 /** Everything that a skill's actors work with. */
-export type Hands = StateStore | Disk | Process | Run | Claims | Scheduler | Ramp
+export type Hands = StateStore | Disk | Process | Run | Claims | Scheduler | Ramp | Pools
 
 export class Supervisor extends Context.Service<
   Supervisor,
@@ -82,6 +84,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
   const hands = yield* Effect.context<Hands>()
   const store = yield* StateStore
   const scheduler = yield* Scheduler
+  const pools = yield* Pools
   const inspector = yield* Inspection
   const known = new Map(entries.map((entry) => [entry.definition.name, entry]))
   const children = new Map<string, Child>()
@@ -173,6 +176,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
       children.delete(name)
       // Before the crash is told: what its last attempt left must have ended when the next one begins.
       yield* Effect.uninterruptible(Scope.close(scope, Exit.void))
+      for (const { run } of running.actor.getSnapshot().context.runs) pools.leave(run)
       const reason = Exit.isFailure(exit) ? shown(Cause.pretty(exit.cause)) : "its actor ended"
       crashed({ skill: name, reason, atMs: yield* Clock.currentTimeMillis })
     })
@@ -210,7 +214,9 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
           quarantined !== undefined
             ? "quarantined"
             : snapshot?.matches({ work: "executing" }) === true
-              ? "executing"
+              ? isQueued(snapshot)
+                ? "queued"
+                : "executing"
               : child?.paused !== undefined
                 ? "paused"
                 : held !== undefined
@@ -232,6 +238,10 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     actor: (skill) => children.get(skill)?.actor
   })
 })
+
+/** Whether all of its runs wait for a place. */
+const isQueued = ({ context: { started }, children }: SnapshotFrom<typeof skillMachine>): boolean =>
+  started.every((run) => (children[run] as ActorRefFrom<typeof runLogic> | undefined)?.getSnapshot().matches("queued") === true)
 
 /** Why slots that are owed do not become runs now. */
 const waitsFor = (snapshot: SnapshotFrom<typeof skillMachine>): string | undefined => {

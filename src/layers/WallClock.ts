@@ -8,20 +8,20 @@ import type { NewEvent } from "./StateStore.ts"
 export const driftMs = 2_000
 
 /** No clock that is right shows an earlier time: this software is younger. */
-const youngestMs = Date.UTC(2026, 0, 1)
+export const youngestMs = Date.UTC(2026, 0, 1)
 
-/** Returns once the clock is set. Before that no instant of ours would be true, so a start does nothing until then. */
-export const clockIsSet: Effect.Effect<void> = Effect.gen(function* () {
+/** Returns once the clock shows this instant or a later one. Before that no instant of ours would be true, so a start does nothing until then. */
+export const clockIsSet = Effect.fnUntraced(function* (fromMs: number): Effect.fn.Return<void> {
   const nowMs = yield* Clock.currentTimeMillis
-  if (nowMs >= youngestMs) return
+  if (nowMs >= fromMs) return
   yield* Effect.logWarning("The clock of this machine is not set: nothing is done until it is", {
     code: "CLOCK_UNSET",
     where,
     got: iso(nowMs),
-    want: `${iso(youngestMs)} or later`,
+    want: `${iso(fromMs)} or later`,
     fix: "set the clock"
   })
-  while ((yield* Clock.currentTimeMillis) < youngestMs) yield* Effect.sleep("1 second")
+  while ((yield* Clock.currentTimeMillis) < fromMs) yield* Effect.sleep("1 second")
 })
 
 /**

@@ -17,6 +17,8 @@ export interface RunInput {
   readonly retryInMs: number | undefined
   /** Set when the run is to end without another attempt: it was interrupted, and that is where it stays. */
   readonly interrupted: string | undefined
+  /** Pools in which each of its attempts needs a place. */
+  readonly pools: ReadonlyArray<string>
   /** Who cancelled it before it began. */
   readonly cancelled?: string
 }
@@ -49,6 +51,8 @@ export const runMachine = setup({
     tags: {} as "operational" | "degraded" | "stopped"
   },
   actors: {
+    /** Done when the run has a place in each of its pools; what it holds is given back once the end of the attempt is on record. */
+    place: port<void, { readonly run: string; readonly pools: ReadonlyArray<string> }>("place"),
     /** Journals the attempt, does the work, and says how it ended. */
     attempt: port<AttemptEnd, { readonly run: string; readonly attempt: number }>("attempt"),
     /** Journals a failed attempt and when the next one is due. */
@@ -64,6 +68,7 @@ export const runMachine = setup({
     wasCancelled: stateIn({ executing: "cancelling" }),
     isCancelled: ({ context }) => context.cancelled !== undefined,
     staysInterrupted: ({ context }) => context.interrupted !== undefined,
+    needsPlace: ({ context }) => context.pools.length > 0,
     waitsForRetry: ({ context }) => context.retryInMs !== undefined,
     succeeded: (_, end: AttemptEnd) => end._tag === "Succeeded",
     tooLate: (_, end: AttemptEnd) => end._tag === "TooLate",
@@ -110,8 +115,17 @@ export const runMachine = setup({
         { guard: "isCancelled", target: "settling", actions: "keepEarlyCancellation" },
         { guard: "staysInterrupted", target: "settling", actions: "keepInterruption" },
         { guard: "waitsForRetry", target: "retryable" },
+        { guard: "needsPlace", target: "queued" },
         { target: "executing" }
       ]
+    },
+    /** Others are at work where it needs a place. */
+    queued: {
+      tags: "operational",
+      invoke: { src: "place", input: ({ context: { run, pools } }) => ({ run, pools }), onDone: "executing" },
+      on: {
+        "run.cancel": { target: "settling", actions: { type: "keepCancellation", params: ({ event }) => event.by } }
+      }
     },
     executing: {
       tags: "operational",
@@ -167,7 +181,7 @@ export const runMachine = setup({
     },
     retryable: {
       tags: "degraded",
-      after: { backoff: "executing" },
+      after: { backoff: [{ guard: "needsPlace", target: "queued" }, { target: "executing" }] },
       on: {
         "run.cancel": { target: "settling", actions: { type: "keepCancellation", params: ({ event }) => event.by } }
       }

@@ -15,12 +15,13 @@ import { hopMs } from "../layers/clock.ts"
 import { Disk } from "../layers/Disk.ts"
 import { type DiskMemory, diskMemory } from "../layers/DiskMemory.ts"
 import { assembled, entryOf, type Link, mainSession, type Services, type SkillGiven } from "../layers/Holdfast.ts"
+import type { PoolSizes } from "../layers/Pools.ts"
 import { Runtime } from "../layers/Runtime.ts"
 import { StateStore } from "../layers/StateStore.ts"
 import { Supervisor } from "../layers/Supervisor.ts"
 import { readJournal } from "./checkers/journal.ts"
 
-export interface WorldOptions {
+export interface WorldOptions extends PoolSizes {
   readonly skills: ReadonlyArray<SkillGiven>
   /** What reaches the gateway; without it the mode is `standalone`. */
   readonly link?: Link
@@ -31,6 +32,8 @@ export interface WorldOptions {
   readonly starts?: Intensity
   /** How often the clocks are looked at; an hour, since virtual time does not jump by itself. */
   readonly lookEveryMs?: number
+  /** Before this instant the clock counts as not set; at first a test clock shows 1970. */
+  readonly clockFromMs?: number
 }
 
 export interface World {
@@ -55,12 +58,14 @@ export const makeWorld = Effect.fn("World.make")(function* ({
   disk = diskMemory(),
   hold = false,
   starts = { failuresMax: 0, windowMs: 0 },
-  lookEveryMs = hopMs
+  lookEveryMs = hopMs,
+  clockFromMs = 0,
+  ...sizes
 }: WorldOptions): Effect.fn.Return<World, SkillInvalid | ScheduleInvalid | StateUnusable | LockHeld | StorageFailed, Scope.Scope> {
   const entries = yield* Effect.forEach(skills, (skill) => entryOf(skill, () => "UTC", link !== undefined))
   const services = yield* Layer.build(
     assembled(
-      { state: stateDirectory, hold, starts, lookEveryMs },
+      { state: stateDirectory, hold, starts, lookEveryMs, clockFromMs, ...sizes },
       { entries, problems: [], unreadable: [] },
       link === undefined ? undefined : { layer: link, session: mainSession }
     ).pipe(Layer.provide(Layer.succeed(Disk, disk.disk)))

@@ -222,7 +222,11 @@ describe("an attempt", () => {
 })
 
 describe("a run that is taken up again", () => {
-  const definition = { retry: { attemptsMax: 3, firstMs: 1, capMs: 1 }, onInterruption: "rerun" } as SkillDefinition
+  const definition = {
+    retry: { attemptsMax: 3, firstMs: 1, capMs: 1 },
+    onInterruption: "rerun",
+    work: { _tag: "Function" }
+  } as SkillDefinition
   const record = (change: Partial<RunRecord>) =>
     ({ run: "job@20261122T060000Z", attempts: 0, failedAttempts: 0, phase: "claimed", retryAtMs: undefined, ...change }) as RunRecord
 

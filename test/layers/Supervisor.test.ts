@@ -9,6 +9,7 @@ import { Claims } from "../../src/layers/Claims.ts"
 import { Disk } from "../../src/layers/Disk.ts"
 import { diskMemory } from "../../src/layers/DiskMemory.ts"
 import { entryOf, type SkillGiven } from "../../src/layers/Holdfast.ts"
+import { Pools } from "../../src/layers/Pools.ts"
 import { Process } from "../../src/layers/Process.ts"
 import { Ramp } from "../../src/layers/Ramp.ts"
 import { Run } from "../../src/layers/Run.ts"
@@ -52,6 +53,7 @@ const supervised = Effect.fnUntraced(function* (
   const services = yield* Layer.build(
     Supervisor.layer(entries).pipe(
       Layer.provideMerge([Run.layer({ session: undefined }), claims, Scheduler.layer(), Ramp.layer()]),
+      Layer.provideMerge(Pools.layer()),
       Layer.provideMerge([StateStore.layer("/state"), Process.layer]),
       Layer.provideMerge(Layer.succeed(Disk, disk.disk))
     )

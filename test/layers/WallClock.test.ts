@@ -5,6 +5,7 @@ import { assert, describe, it } from "vitest"
 import type { JournalEvent } from "../../src/domain/JournalEvent.ts"
 import { iso } from "../../src/domain/Run.ts"
 import { effectWork } from "../../src/layers/SkillFunction.ts"
+import { youngestMs } from "../../src/layers/WallClock.ts"
 import { checkRuns } from "../../src/testing/checkers/runs.ts"
 import { checkSlots } from "../../src/testing/checkers/slots.ts"
 import { makeWorld } from "../../src/testing/World.ts"
@@ -96,7 +97,7 @@ describe("a clock that is not set when the runtime starts", () => {
     onClockThatIsSet((set) =>
       Effect.gen(function* () {
         set(-beginningMs)
-        const starting = yield* Effect.forkChild(makeWorld({ skills: [tick("10 minutes")] }))
+        const starting = yield* Effect.forkChild(makeWorld({ skills: [tick("10 minutes")], clockFromMs: youngestMs }))
         yield* TestClock.adjust(10 * minuteMs)
         assert.isUndefined(starting.pollUnsafe())
         set(beginningMs)

@@ -11,6 +11,7 @@ const run = "job@20261122T060000Z"
 const input: RunInput = {
   run,
   retry: { attemptsMax: 3, firstMs: 1_000, capMs: 5_000 },
+  pools: [],
   attempts: 0,
   failedAttempts: 0,
   retryInMs: undefined,

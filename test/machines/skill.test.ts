@@ -19,6 +19,7 @@ const closed: Gate = { open: false, reason: "held" }
 const run = (name: string): RunInput => ({
   run: name,
   retry: { attemptsMax: 1, firstMs: 1, capMs: 1 },
+  pools: [],
   attempts: 0,
   failedAttempts: 0,
   retryInMs: undefined,
