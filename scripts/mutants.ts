@@ -19,6 +19,7 @@ import type { Mutant } from "./mutants/mutant.ts"
 import { standingMutants } from "./mutants/standing.ts"
 import { timingMutants } from "./mutants/timing.ts"
 import { overlapMutants } from "./mutants/overlap.ts"
+import { chainMutants } from "./mutants/chain.ts"
 import { poolMutants } from "./mutants/pools.ts"
 import { pauseMutants } from "./mutants/pause.ts"
 import { promptMutants } from "./mutants/prompt.ts"
@@ -53,6 +54,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...timingMutants,
   ...standingMutants,
   ...poolMutants,
+  ...chainMutants,
   ...pauseMutants,
   ...watchMutants,
   ...whyMutants,

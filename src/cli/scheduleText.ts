@@ -15,6 +15,8 @@ export const scheduleText = (schedule: Schedule | undefined): string => {
       return `every ${showDuration(schedule.everyMs)}`
     case "At":
       return `once at ${iso(schedule.atMs)}`
+    case "After":
+      return `after ${schedule.skill} ${{ success: "succeeded", failure: "failed", end: "ended" }[schedule.on]}`
     case "Paced":
       return (
         `${schedule.times} times a day from ${clockTime(schedule.fromMinute)} to ${clockTime(schedule.toMinute)} (${schedule.zone})` +

@@ -6,7 +6,7 @@ import { existingState, user } from "./place.ts"
 
 export const command = defineCommand({
   about:
-    "Lets a skill work again that was put aside (holdfast status shows it as quarantined, and why): because its actor kept crashing, or because what it had started could not be ended. " +
+    "Lets a skill work again that was put aside (holdfast status shows it as quarantined, and why): because its runs or its actor kept failing, because it may be what ended the runtime, or because what it had started could not be ended. " +
     "Its crashes are counted anew. Of the slots that fell due meanwhile it does what its catchUp says.",
   words: { usage: "SKILL", min: 1, max: 1 },
   flags: shared,

@@ -16,7 +16,8 @@ const ScheduleFields = Schema.Union([
   Schema.Struct({ _tag: Schema.Literal("Cron"), expression: text, zone: text }),
   Schema.Struct({ _tag: Schema.Literal("Every"), everyMs: count, anchorMs: instant }),
   Schema.Struct({ _tag: Schema.Literal("At"), atMs: instant }),
-  Schema.Struct({ _tag: Schema.Literal("Paced"), times: count, fromMinute: count, toMinute: count, apartMs: count, zone: text })
+  Schema.Struct({ _tag: Schema.Literal("Paced"), times: count, fromMinute: count, toMinute: count, apartMs: count, zone: text }),
+  Schema.Struct({ _tag: Schema.Literal("After"), skill: text, on: Schema.Literals(["success", "failure", "end"]) })
 ])
 
 const event = <const Type extends string, const Fields extends Schema.Struct.Fields>(type: Type, fields: Fields) =>

@@ -10,7 +10,7 @@ import type { Outcome, Phase } from "./Outcome.ts"
 import { sameDay } from "./policies/budget.ts"
 import { stableAfterMs } from "./policies/intensity.ts"
 import type { RunId } from "./Run.ts"
-import type { Schedule } from "./Schedule.ts"
+import { type After, follows, type Schedule, slotAfter } from "./Schedule.ts"
 import { promptsMax } from "./Skill.ts"
 
 /** What is known of one skill. */
@@ -30,6 +30,8 @@ export interface SkillRecord {
   probe: { readonly atMs: number; readonly failed: number } | undefined
   /** When its latest runs failed since a person last said that it may work: oldest first, at most `failuresRemembered`. */
   failedAtMs: ReadonlyArray<number>
+  /** Slots that runs of another skill have made and that have no record yet, ascending. */
+  owedAtMs: ReadonlyArray<number>
   /** Deaths of the runtime, one after the other, with a run of this skill alone under way. */
   deaths: number
   /** The last settled run, the last success, and how many failures came since. */
@@ -106,6 +108,8 @@ export class Ledger {
   /** Runs that ever settled. */
   settled = 0
 
+  #followers: Map<string, ReadonlyArray<readonly [string, After]>> | undefined
+
   /** Takes one event in. Events that name unknown runs change nothing: what they spoke of is past the retention. */
   apply(event: JournalEvent): void {
     if (this.startsAtMs.length > 1 && event.atMs - this.startsAtMs.at(-1)! >= stableAfterMs && event.type !== "runtime.started")
@@ -155,7 +159,7 @@ export class Ledger {
       case "slot.settled":
         this.slots[event.verdict] += event.count
         return this.#onSkill(event.skill, (skill) => {
-          skill.settledThroughMs = Math.max(skill.settledThroughMs, event.through)
+          settleThrough(skill, event.through)
         })
       case "run.claimed":
         return this.#claim(event)
@@ -230,6 +234,7 @@ export class Ledger {
   }
 
   #adopt(event: EventOf<"skill.adopted">): void {
+    this.#followers = undefined
     const known = this.skills.get(event.skill)
     this.skills.set(event.skill, {
       name: event.skill,
@@ -244,6 +249,7 @@ export class Ledger {
       promptsAtMs: [],
       ...known,
       removed: false,
+      owedAtMs: (known?.owedAtMs ?? []).filter((atMs) => atMs > event.from),
       digest: event.digest,
       schedule: event.schedule ?? undefined,
       owedFromMs: event.from,
@@ -276,7 +282,7 @@ export class Ledger {
     if (run.includes("+manual-")) return // Not a slot of the schedule: nothing owed is settled by it.
     this.slots.run += 1
     this.#onSkill(skill, (record) => {
-      record.settledThroughMs = Math.max(record.settledThroughMs, slotAtMs)
+      settleThrough(record, slotAtMs)
     })
   }
 
@@ -297,6 +303,7 @@ export class Ledger {
       if (event.outcome === "success") skill.lastSuccessAtMs = event.atMs
       if (event.outcome === "failed") skill.failedAtMs = [...skill.failedAtMs, event.atMs].slice(-failuresRemembered)
     })
+    for (const [name, after] of this.#followersOf(run.skill)) this.#onSkill(name, (skill) => owe(skill, after, event))
     this.runs.delete(event.run) // To the end: settled runs stand in the order of their ends.
     this.runs.set(event.run, run)
     this.settled += 1
@@ -311,6 +318,15 @@ export class Ledger {
       if (!atWork.has(skill.name)) continue
       skill.deaths = atWork.size === 1 ? skill.deaths + 1 : 0
     }
+  }
+
+  /** The skills that are due when runs of this one end. */
+  #followersOf(skill: string): ReadonlyArray<readonly [string, After]> {
+    this.#followers ??= Map.groupBy(
+      [...this.skills.values()].flatMap(({ name, schedule }) => (schedule?._tag === "After" ? [[name, schedule] as const] : [])),
+      ([, schedule]) => schedule.skill
+    )
+    return this.#followers.get(skill) ?? []
   }
 
   /** Leaves the latest settled runs and all others. */
@@ -333,6 +349,21 @@ export class Ledger {
     const entry = this.outbox.get(id)
     if (entry !== undefined) change(entry)
   }
+}
+
+/** The schedule of a skill, with the slots that only the journal knows. */
+export const withHistory = (schedule: Schedule, { owedAtMs }: Pick<SkillRecord, "owedAtMs">): Schedule =>
+  schedule._tag === "After" ? { ...schedule, knownMs: owedAtMs } : schedule
+
+const settleThrough = (skill: SkillRecord, throughMs: number): void => {
+  skill.settledThroughMs = Math.max(skill.settledThroughMs, throughMs)
+  if (skill.owedAtMs.length > 0) skill.owedAtMs = skill.owedAtMs.filter((atMs) => atMs > throughMs)
+}
+
+/** One more slot of a skill that follows the one whose run was settled. */
+const owe = (skill: SkillRecord, schedule: After, { outcome, atMs }: EventOf<"run.settled">): void => {
+  if (skill.removed || !follows(schedule, outcome)) return
+  skill.owedAtMs = [...skill.owedAtMs, slotAfter(skill.owedAtMs.at(-1) ?? skill.settledThroughMs, atMs)]
 }
 
 /** The fold: what a whole journal adds up to. */

@@ -2,6 +2,7 @@
 import * as Result from "effect/Result"
 import { Calendar, type DaysAndTimes, everyDay, noSlots, type Slots } from "./Calendar.ts"
 import { type Cron, readCron } from "./Cron.ts"
+import type { Outcome } from "./Outcome.ts"
 import { ScheduleInvalid, shown } from "./Errors.ts"
 import { readZone } from "./Zone.ts"
 
@@ -14,6 +15,23 @@ export type Schedule =
   /** Once. */
   | { readonly _tag: "At"; readonly atMs: number }
   | Paced
+  | After
+
+/** Whenever a run of another skill has ended so. The slots are the instants at which such runs were settled. */
+export interface After {
+  readonly _tag: "After"
+  readonly skill: string
+  readonly on: "success" | "failure" | "end"
+  /** Those instants, ascending: they are history, which nothing but the journal knows. */
+  readonly knownMs?: ReadonlyArray<number>
+}
+
+/** The instant of the slot that an end at `atMs` makes: each end its own, also where two come together or the clock was set back. */
+export const slotAfter = (latestMs: number, atMs: number): number => Math.max(atMs, latestMs + 1)
+
+/** Whether a run with this outcome makes a slot. */
+export const follows = ({ on }: After, outcome: Outcome): boolean =>
+  on === "end" || (on === "success" ? outcome === "success" : outcome !== "success" && outcome !== "cancelled")
 
 /**
  * So many times a day, spread over some hours of it, at least `apartMs` apart. A slot is a time of the day; what could not
@@ -34,6 +52,8 @@ export const next = (schedule: Schedule, afterMs: number): number | undefined =>
   switch (schedule._tag) {
     case "At":
       return schedule.atMs > afterMs ? schedule.atMs : undefined
+    case "After":
+      return schedule.knownMs?.find((atMs) => atMs > afterMs)
     case "Every":
       return onGrid(schedule, gridIndex(schedule, afterMs) + 1)
     case "Cron":
@@ -51,6 +71,10 @@ export const slotsBetween = (schedule: Schedule, afterMs: number, throughMs: num
   switch (schedule._tag) {
     case "At":
       return schedule.atMs > afterMs && schedule.atMs <= throughMs ? slotsOnGrid(1, () => schedule.atMs) : noSlots
+    case "After": {
+      const known = (schedule.knownMs ?? []).filter((atMs) => atMs > afterMs && atMs <= throughMs)
+      return slotsOnGrid(known.length, (back) => known[known.length - 1 - back]!)
+    }
     case "Every": {
       const last = gridIndex(schedule, throughMs)
       return slotsOnGrid(last - gridIndex(schedule, afterMs), (back) => onGrid(schedule, last - back))

@@ -3,14 +3,15 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { parseDuration, showDuration } from "./durations.ts"
 import { ScheduleInvalid, shown } from "./Errors.ts"
-import { durationField, type Path } from "./fields.ts"
+import { durationField, type Path, textField } from "./fields.ts"
+import { nameRule } from "./Run.ts"
 import { parseCron, type Schedule } from "./Schedule.ts"
 import { hoursOf, timeField } from "./TimingFile.ts"
 import { readZone } from "./Zone.ts"
 
 const dayMs = 86_400_000
 
-/** When a skill is due: exactly one of `cron`, `every`, `at`, `times`. What they say is read by `readSchedule`. */
+/** When a skill is due: exactly one of `cron`, `every`, `at`, `after`, `times`. What they say is read by `readSchedule`. */
 export const ScheduleSettings = Schema.Struct({
   cron: Schema.optionalKey(Schema.String.annotate({ description: "five cron fields, or six with seconds first" })),
   timezone: Schema.optionalKey(
@@ -19,6 +20,10 @@ export const ScheduleSettings = Schema.Struct({
   every: Schema.optionalKey(Schema.String.annotate({ description: "1 second to 366 days" })),
   anchor: Schema.optionalKey(Schema.String.annotate({ description: "of every: an instant the grid passes through; else the Unix epoch" })),
   at: Schema.optionalKey(Schema.String.annotate({ description: "one instant, ISO 8601 with Z or an offset" })),
+  after: Schema.optionalKey(
+    textField((name) => nameRule.test(name), "the name of a skill", "whenever a run of this skill has ended as `on` says")
+  ),
+  on: Schema.optionalKey(Schema.Literals(["success", "failure", "end"]).annotate({ description: "of after; default: success" })),
   times: Schema.optionalKey(
     Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_440 })).annotate({
       description: "so many times a day, spread over `between`"
@@ -35,19 +40,19 @@ export type Where = (path: Path) => string
 
 /** Reads `schedule`. Errors: SCHEDULE_KIND, SCHEDULE_ROOM, FIELD_MISSING, INTERVAL_SYNTAX, INTERVAL_RANGE, DATE_INVALID, and those of `parseCron`. */
 export const readSchedule = (
-  { cron, timezone, every, anchor, at, times, between, apart }: typeof ScheduleSettings.Type,
+  { cron, timezone, every, anchor, at, after, on, times, between, apart }: typeof ScheduleSettings.Type,
   zone: () => string,
   where: Where
 ): Result.Result<Schedule, ScheduleInvalid> => {
   const refuse = (code: string, key: string, got: string, want: string, fix: string) =>
     Result.fail(new ScheduleInvalid({ code, where: where(["schedule", key]), got: shown(got), want, fix }))
-  const kinds = Object.entries({ cron, every, at, times }).flatMap(([key, value]) => (value === undefined ? [] : [key]))
+  const kinds = Object.entries({ cron, every, at, after, times }).flatMap(([key, value]) => (value === undefined ? [] : [key]))
   if (kinds.length !== 1) {
     return refuse(
       "SCHEDULE_KIND",
       kinds[1] ?? "",
       kinds.length === 0 ? "none of them" : kinds.join(" and "),
-      "one of cron, every, at, times",
+      "one of cron, every, at, after, times",
       "keep one of them"
     )
   }
@@ -59,6 +64,8 @@ export const readSchedule = (
   }
   if (anchor !== undefined && every === undefined)
     return refuse("SCHEDULE_KIND", "anchor", "anchor without every", "anchor with every only", "remove anchor")
+  if (on !== undefined && after === undefined) return refuse("SCHEDULE_KIND", "on", "on without after", "on with after only", "remove on")
+  if (after !== undefined) return Result.succeed({ _tag: "After", skill: after, on: on ?? "success" })
   if (cron !== undefined) return parseCron(cron, timezone ?? zone(), where(["schedule", "cron"]))
   if (times !== undefined) {
     if (between === undefined) {

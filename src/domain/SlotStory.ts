@@ -84,6 +84,9 @@ export const slotStory = (events: Iterable<JournalEvent>, { skill, atMs, nowMs, 
   if (!known) return { _tag: "Unknown" }
   if (terms.length === 0 && kept?.schedule !== undefined)
     terms.push({ schedule: kept.schedule, fromMs: kept.owedFromMs, untilMs: kept.removed ? kept.owedFromMs : Infinity })
+  // Slots that another skill's runs have made are known from what became of them.
+  const knownMs = [...claims.map(({ slot }) => slot), ...settled.flatMap(({ slot, through }) => [slot, through]), ...(kept?.owedAtMs ?? [])]
+  for (const one of terms) if (one.schedule._tag === "After") one.schedule = { ...one.schedule, knownMs: knownMs.toSorted((a, b) => a - b) }
   const slotOf = (term: Term) => slotsBetween(term.schedule, term.fromMs, Math.min(atMs, term.untilMs)).lastMs
   const term = terms.findLast((one) => one.fromMs < atMs && slotOf(one) !== undefined)
   const slotMs = term && slotOf(term)
@@ -132,7 +135,7 @@ export const slotStory = (events: Iterable<JournalEvent>, { skill, atMs, nowMs, 
 
 /** A stretch of time in which one schedule was in force: slots after `fromMs` and through `untilMs` are its. */
 interface Term {
-  readonly schedule: Schedule
+  schedule: Schedule
   readonly fromMs: number
   untilMs: number
 }

@@ -97,7 +97,8 @@ const SkillLine = Schema.Struct({
       Schema.Struct({ _tag: Schema.Literal("Cron"), expression: text, zone: text }),
       Schema.Struct({ _tag: Schema.Literal("Every"), everyMs: count, anchorMs: instant }),
       Schema.Struct({ _tag: Schema.Literal("At"), atMs: instant }),
-      Schema.Struct({ _tag: Schema.Literal("Paced"), times: count, fromMinute: count, toMinute: count, apartMs: count, zone: text })
+      Schema.Struct({ _tag: Schema.Literal("Paced"), times: count, fromMinute: count, toMinute: count, apartMs: count, zone: text }),
+      Schema.Struct({ _tag: Schema.Literal("After"), skill: text, on: Schema.Literals(["success", "failure", "end"]) })
     ])
   ),
   owedFromMs: instant,
@@ -108,6 +109,7 @@ const SkillLine = Schema.Struct({
   probe: Schema.optional(Schema.Struct({ atMs: instant, failed: count })),
   failedAtMs: Schema.optional(Schema.Array(instant)),
   deaths: Schema.optional(count),
+  owedAtMs: Schema.optional(Schema.Array(instant)),
   last: Schema.optional(RunLine),
   lastSuccessAtMs: Schema.optional(instant),
   failures: count,
@@ -148,8 +150,20 @@ const take = {
     Object.assign(ledger.slots, slots)
   }),
   skill: taking(SkillLine, (ledger, skill) => {
-    const { schedule, paused, quarantined, probe, failedAtMs = [], deaths = 0, last, lastSuccessAtMs, promptsAtMs = [], ...rest } = skill
-    const standing = { paused, quarantined, probe, failedAtMs, deaths }
+    const {
+      schedule,
+      paused,
+      quarantined,
+      probe,
+      failedAtMs = [],
+      deaths = 0,
+      owedAtMs = [],
+      last,
+      lastSuccessAtMs,
+      promptsAtMs = [],
+      ...rest
+    } = skill
+    const standing = { paused, quarantined, probe, failedAtMs, deaths, owedAtMs }
     ledger.skills.set(rest.name, { ...rest, schedule, ...standing, last: last && mapped(last), lastSuccessAtMs, promptsAtMs })
   }),
   run: taking(RunLine, (ledger, run) => void ledger.runs.set(run.run, mapped(run))),
@@ -159,11 +173,12 @@ const take = {
 }
 
 /** Without what says nothing: so a state has one form, whatever the version knows beside it. */
-const flatSkill = ({ failedAtMs, deaths, last, promptsAtMs, ...skill }: SkillRecord): typeof SkillLine.Type => ({
+const flatSkill = ({ failedAtMs, deaths, owedAtMs, last, promptsAtMs, ...skill }: SkillRecord): typeof SkillLine.Type => ({
   ...skill,
   last: last && flat(last),
   ...(failedAtMs.length === 0 ? {} : { failedAtMs }),
   ...(deaths === 0 ? {} : { deaths }),
+  ...(owedAtMs.length === 0 ? {} : { owedAtMs }),
   ...(promptsAtMs.length === 0 ? {} : { promptsAtMs })
 })
 

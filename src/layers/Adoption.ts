@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import { join } from "node:path"
 import { pid } from "node:process"
 import type { StorageFailed } from "../domain/Errors.ts"
-import type { RunRecord, SkillRecord } from "../domain/Ledger.ts"
+import { type RunRecord, type SkillRecord, withHistory } from "../domain/Ledger.ts"
 import { skillIntensity } from "../domain/policies/intensity.ts"
 import { deathsMax, nextProbe } from "../domain/policies/quarantine.ts"
 import { slotsBetween } from "../domain/Schedule.ts"
@@ -116,9 +116,13 @@ const removal = (skill: SkillRecord, unsettled: ReadonlyArray<RunRecord>, nowMs:
   { type: "skill.removed", skill: skill.name }
 ]
 
-const superseded = ({ name, schedule, settledThroughMs }: SkillRecord, nowMs: number, reason: string): ReadonlyArray<NewEvent> => {
+const superseded = (
+  { name, schedule, settledThroughMs, owedAtMs }: SkillRecord,
+  nowMs: number,
+  reason: string
+): ReadonlyArray<NewEvent> => {
   if (schedule === undefined) return []
-  const { count, firstMs, lastMs } = slotsBetween(schedule, settledThroughMs, nowMs)
+  const { count, firstMs, lastMs } = slotsBetween(withHistory(schedule, { owedAtMs }), settledThroughMs, nowMs)
   return firstMs === undefined || lastMs === undefined
     ? []
     : [{ type: "slot.settled", skill: name, slot: firstMs, through: lastMs, count, verdict: "superseded", reason }]

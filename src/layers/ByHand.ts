@@ -40,11 +40,18 @@ export interface Household {
   readonly known: { readonly has: (skill: string) => boolean; readonly keys: () => Iterable<string> }
   readonly children: ReadonlyMap<string, Askable>
   readonly released: (skill: string) => void
+  /** Hears that a run of this skill was settled without its actor. */
+  readonly settled: (skill: string) => void
 }
 
 type Hands = StateStore | Process | Run | Claims
 
-export const byHand = Effect.fnUntraced(function* ({ known, children, released }: Household): Effect.fn.Return<ByHand, never, Hands> {
+export const byHand = Effect.fnUntraced(function* ({
+  known,
+  children,
+  released,
+  settled
+}: Household): Effect.fn.Return<ByHand, never, Hands> {
   const hands = yield* Effect.context<Hands>()
   const { ledger, append } = Context.get(hands, StateStore)
   const releasing = Semaphore.makeUnsafe(1) // One after another: two starts would give a skill two actors.
@@ -85,7 +92,10 @@ export const byHand = Effect.fnUntraced(function* ({ known, children, released }
     ),
     cancelRun: Effect.fn("Supervisor.cancelRun")(function* (run, by) {
       const { skill, phase } = yield* unsettled(run)
-      if (phase === "parked") return yield* ask(skill, (child) => cancelParkedRun(child, run, by))
+      if (phase === "parked") {
+        yield* ask(skill, (child) => cancelParkedRun(child, run, by))
+        return settled(skill)
+      }
       const child = yield* childOf(skill) // No wish waits meanwhile: a grace may take an hour.
       return yield* Effect.provideContext(cancelRun(child, run, by), hands)
     })

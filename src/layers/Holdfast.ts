@@ -10,6 +10,7 @@ import { createHash } from "node:crypto"
 import { resolve } from "node:path"
 import { AgentSettings, placed } from "../domain/Agent.ts"
 import { env } from "node:process"
+import { chainProblem } from "../domain/Chain.ts"
 import {
   ConfigInvalid,
   type LockHeld,
@@ -248,8 +249,8 @@ const agentOf = (given: AgentSettings): Effect.Effect<AgentSettings, ConfigInval
   return Effect.fail(new ConfigInvalid({ code, where: fieldName(["agent", ...path]), got, want, fix }))
 }
 
-/** Folders and code in one list; a name in both is refused in both. */
-const together = (loaded: LoadedSkills, given: ReadonlyArray<SkillEntry>): Effect.Effect<Household, SkillInvalid> => {
+/** Folders and code in one list; a name in both is refused in both, and so is a chain that cannot be followed. */
+const together = (loaded: LoadedSkills, given: ReadonlyArray<SkillEntry>): Effect.Effect<Household, SkillInvalid | ScheduleInvalid> => {
   const names = new Set<string>()
   for (const {
     definition: { name }
@@ -259,10 +260,16 @@ const together = (loaded: LoadedSkills, given: ReadonlyArray<SkillEntry>): Effec
   }
   const files = loaded.skills.filter(({ name }) => !names.has(name)).map((definition): SkillEntry => ({ definition, work: undefined }))
   const both = loaded.skills.flatMap(({ name }) => (names.has(name) ? [name] : []))
+  const entries = [...files, ...given.filter(({ definition }) => !both.includes(definition.name))]
+  const all = new Map(entries.map(({ definition }) => [definition.name, definition]))
+  const unchained = new Map(entries.flatMap(({ definition }) => [[definition.name, chainProblem(definition, all)] as const]))
+  const wrong = given.flatMap(({ definition }) => unchained.get(definition.name) ?? [])[0]
+  if (wrong !== undefined) return Effect.fail(wrong)
+  const astray = files.flatMap(({ definition: { name } }) => (unchained.get(name) === undefined ? [] : [name]))
   return Effect.succeed({
-    entries: [...files, ...given.filter(({ definition }) => !both.includes(definition.name))],
-    problems: [...loaded.problems, ...both.map(twice)],
-    unreadable: loaded.unreadable === "any" ? "any" : [...loaded.unreadable, ...both]
+    entries: entries.filter(({ definition }) => !astray.includes(definition.name)),
+    problems: [...loaded.problems, ...both.map(twice), ...astray.flatMap((name) => unchained.get(name) ?? [])],
+    unreadable: loaded.unreadable === "any" ? "any" : [...loaded.unreadable, ...both, ...astray]
   })
 }
 

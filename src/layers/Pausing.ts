@@ -8,6 +8,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Actor } from "xstate"
 import { Refused, type StorageFailed } from "../domain/Errors.ts"
+import { withHistory } from "../domain/Ledger.ts"
 import { slotsBetween } from "../domain/Schedule.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
 import { pausedReason, type Wish } from "../domain/Wish.ts"
@@ -66,11 +67,11 @@ const appendWith = Effect.fnUntraced(function* (
   event: NewEvent
 ): Effect.fn.Return<void, StorageFailed, StateStore> {
   const store = yield* StateStore
-  const settledThroughMs = store.ledger.skills.get(skill)?.settledThroughMs
+  const record = store.ledger.skills.get(skill)
   const { count, firstMs, lastMs } =
-    schedule === undefined || settledThroughMs === undefined
+    schedule === undefined || record === undefined
       ? { count: 0, firstMs: undefined, lastMs: undefined }
-      : slotsBetween(schedule, settledThroughMs, yield* Clock.currentTimeMillis)
+      : slotsBetween(withHistory(schedule, record), record.settledThroughMs, yield* Clock.currentTimeMillis)
   const skipped: ReadonlyArray<NewEvent> =
     firstMs === undefined || lastMs === undefined
       ? []

@@ -4,7 +4,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { StorageFailed } from "../domain/Errors.ts"
 import { runId } from "../domain/Run.ts"
-import type { Ledger, SkillRecord } from "../domain/Ledger.ts"
+import { type Ledger, type SkillRecord, withHistory } from "../domain/Ledger.ts"
 import { next } from "../domain/Schedule.ts"
 import { decideSlots } from "../domain/SlotDecision.ts"
 import { anyTime } from "../domain/Timing.ts"
@@ -29,9 +29,9 @@ export const bind = Effect.gen(function* () {
     run: machine,
     nextSlot: fromListener<Pick<SkillContext, "waitUntilMs">, Entry>(({ input, sendBack, services }) => {
       const { name, schedule, timing = anyTime } = Context.get(services, Entry).definition
-      const settledThroughMs = ledger.skills.get(name)?.settledThroughMs
-      if (schedule === undefined || settledThroughMs === undefined) return () => {}
-      const owedAtMs = input.waitUntilMs ?? next(schedule, settledThroughMs)
+      const record = ledger.skills.get(name)
+      if (schedule === undefined || record === undefined) return () => {}
+      const owedAtMs = input.waitUntilMs ?? next(withHistory(schedule, record), record.settledThroughMs)
       const dueAtMs = owedAtMs === undefined || input.waitUntilMs !== undefined ? owedAtMs : owedAtMs + timing.delayMs
       if (dueAtMs !== undefined) scheduler.arm({ skill: name, dueAtMs }, () => sendBack({ type: "slot.due" }))
       return () => scheduler.disarm(name)
@@ -56,9 +56,10 @@ const decide = Effect.fnUntraced(function* (
   sendBack: (event: SkillEvent) => void
 ): Effect.fn.Return<Decision, StorageFailed, StateStore | Claims | Process | Ramp> {
   const { ledger, append } = yield* StateStore
-  const { name: skill, schedule, timing = anyTime, digest, cost } = definition
+  const { name: skill, timing = anyTime, digest, cost } = definition
   const record = ledger.skills.get(skill)
-  if (schedule === undefined || record === undefined) return { runs: [] }
+  if (definition.schedule === undefined || record === undefined) return { runs: [] }
+  const schedule = withHistory(definition.schedule, record)
   const nowMs = yield* Clock.currentTimeMillis
   const ramp = yield* Ramp
   // Slots that were missed wait behind a run under way; only one that falls due during it overlaps.

@@ -14,7 +14,9 @@ import { type NewEvent, StateStore } from "./StateStore.ts"
 export class Standing extends Context.Reference<{
   readonly send: (event: Extract<SkillEvent, { readonly type: "skill.quarantined" | "skill.released" }>) => void
   readonly setPaused: (reason: string) => void
-}>("holdfast/layers/Standing", { defaultValue: () => ({ send: () => {}, setPaused: () => {} }) }) {}
+  /** A run of the skill has its outcome on record: others may be due for it. */
+  readonly settled: () => void
+}>("holdfast/layers/Standing", { defaultValue: () => ({ send: () => {}, setPaused: () => {}, settled: () => {} }) }) {}
 
 /** The events that go with this outcome, and what tells the skill's actor of them afterwards. */
 export const consequences = Effect.fnUntraced(function* (
@@ -22,13 +24,20 @@ export const consequences = Effect.fnUntraced(function* (
   outcome: Outcome
 ): Effect.fn.Return<{ readonly events: ReadonlyArray<NewEvent>; readonly tell: Effect.Effect<void> }, never, StateStore> {
   const record = (yield* StateStore).ledger.skills.get(skill)
-  const { send, setPaused } = yield* Standing
-  if (record === undefined) return { events: [], tell: Effect.void }
+  const { send, setPaused, settled } = yield* Standing
+  const tell = Effect.sync(settled)
+  if (record === undefined) return { events: [], tell }
   const nowMs = yield* Clock.currentTimeMillis
   const inARow = Math.min(record.failures, record.failedAtMs.length) + 1
   if (outcome === "failed" && pauseAfter !== undefined && inARow >= pauseAfter && record.paused === undefined) {
     const wish = { by: "holdfast", why: `${pauseAfter} runs in a row failed` }
-    return { events: [{ type: "skill.paused", skill, ...wish }], tell: Effect.sync(() => setPaused(pausedReason(wish))) }
+    return {
+      events: [{ type: "skill.paused", skill, ...wish }],
+      tell: Effect.andThen(
+        Effect.sync(() => setPaused(pausedReason(wish))),
+        tell
+      )
+    }
   }
   const standing = decideStanding({
     outcome,
@@ -38,11 +47,14 @@ export const consequences = Effect.fnUntraced(function* (
   })
   switch (standing._tag) {
     case "Unchanged":
-      return { events: [], tell: Effect.void }
+      return { events: [], tell }
     case "Trusted":
       return {
         events: [{ type: "skill.released", skill, by: "its probe, which succeeded" }],
-        tell: Effect.sync(() => send({ type: "skill.released" }))
+        tell: Effect.andThen(
+          Effect.sync(() => send({ type: "skill.released" })),
+          tell
+        )
       }
     case "Aside": {
       const { probeInMs, probes } = standing
@@ -50,7 +62,10 @@ export const consequences = Effect.fnUntraced(function* (
       const probeAtMs = nowMs + probeInMs
       return {
         events: [{ type: "skill.quarantined", skill, why, probeAtMs, probes }],
-        tell: Effect.sync(() => send({ type: "skill.quarantined", reason: `put aside: ${asideReason(why, probeAtMs)}`, probeInMs }))
+        tell: Effect.andThen(
+          Effect.sync(() => send({ type: "skill.quarantined", reason: `put aside: ${asideReason(why, probeAtMs)}`, probeInMs })),
+          tell
+        )
       }
     }
   }

@@ -18,6 +18,7 @@ import { shown } from "../domain/Errors.ts"
 import type { RunRecord } from "../domain/Ledger.ts"
 import type { RunId } from "../domain/Run.ts"
 import { atOnce } from "../domain/policies/overlap.ts"
+import type { After } from "../domain/Schedule.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
 import { asideReason, pausedReason } from "../domain/Wish.ts"
 import { type Closed, type Gate, runUnderWay, type skillMachine } from "../machines/skill.ts"
@@ -46,7 +47,7 @@ export type Gates = (definition: SkillDefinition) => Gate
 /** How a skill is doing, for the status. */
 export interface SkillState {
   readonly name: string
-  readonly state: "waiting" | "held" | "paused" | "queued" | "executing" | "quarantined"
+  readonly state: "waiting" | "held" | "postponed" | "paused" | "queued" | "executing" | "quarantined"
   /** Why it is held, paused or quarantined. */
   readonly reason: string | undefined
   readonly run: RunId | undefined
@@ -87,6 +88,10 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
   const pools = yield* Pools
   const inspector = yield* Inspection
   const known = new Map(entries.map((entry) => [entry.definition.name, entry]))
+  const followers = Map.groupBy(
+    entries.filter(({ definition: { schedule } }) => schedule?._tag === "After"),
+    ({ definition: { schedule } }) => (schedule as After).skill
+  )
   const children = new Map<string, Child>()
   const started = yield* Latch.make()
   const working = yield* Latch.make() // All have their place, and that was told, before the first one works.
@@ -154,7 +159,8 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
       Effect.provideService(Entry, entry),
       Effect.provideService(Standing, {
         send: (event) => running.actor.send(event),
-        setPaused: (reason) => children.get(name)?.setPaused(reason)
+        setPaused: (reason) => children.get(name)?.setPaused(reason),
+        settled: () => settled(name)
       }),
       Scope.provide(scope),
       Effect.provideContext(hands)
@@ -182,6 +188,14 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     })
     yield* Effect.forkIn(watch, watching) // Closed before the skills are: a stop is no crash.
   })
+
+  /** Wakes the skills that are due now that a run of this one has ended. */
+  const settled = (skill: string): void => {
+    for (const { definition } of followers.get(skill) ?? []) {
+      const owed = store.ledger.skills.get(definition.name)?.owedAtMs ?? []
+      if (owed.length > 0) children.get(definition.name)?.actor.send({ type: "slot.due" })
+    }
+  }
 
   const setGates = (changed: Gates): void => {
     gates = changed
@@ -220,7 +234,9 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
               : child?.paused !== undefined
                 ? "paused"
                 : held !== undefined
-                  ? "held"
+                  ? snapshot?.matches({ slots: "postponed" }) === true
+                    ? "postponed"
+                    : "held"
                   : "waiting",
         reason: quarantined === undefined ? (child?.paused ?? held) : asideReason(quarantined, store.ledger.skills.get(name)?.probe?.atMs),
         run: snapshot && runUnderWay(snapshot.context),
@@ -233,7 +249,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     work,
     started: Effect.asVoid(started.await),
     setGates,
-    ...(yield* byHand({ known, children, released: (skill) => released(skill) })),
+    ...(yield* byHand({ known, children, released: (skill) => released(skill), settled })),
     skills,
     actor: (skill) => children.get(skill)?.actor
   })

@@ -209,6 +209,38 @@ describe("the ledger", () => {
     assert.deepStrictEqual([many.length, many[0], many.at(-1)], [promptsMax, 5, promptsMax + 4])
   })
 
+  it("keeps in a checkpoint what is owed after other skills, how often a skill has failed, and which starts did not last", () => {
+    const started = (epoch: number): Given => ({ type: "runtime.started", epoch, pid: 1, version: "0", bootId: "boot" })
+    const ledger = after(
+      started(1),
+      adopted(),
+      { type: "skill.adopted", skill: "b", digest: "d", schedule: { _tag: "After", skill: "a", on: "end" }, from: 0 },
+      claimed("r"),
+      settled("r", "failed"),
+      claimed("s", 2_000, 2),
+      settled("s"),
+      { type: "skill.quarantined", skill: "a", why: "it fails", probeAtMs: 9_000, probes: 2 },
+      claimed("t", 3_000, 3),
+      { type: "attempt.started", run: "t", attempt: 1 },
+      started(2)
+    )
+    const [a, b] = [ledger.skills.get("a")!, ledger.skills.get("b")!]
+    assert.deepInclude(a, { failedAtMs: [5], probe: { atMs: 9_000, failed: 2 }, deaths: 1 })
+    assert.deepStrictEqual(
+      [b.owedAtMs, ledger.startsAtMs],
+      [
+        [5, 7],
+        [1, 11]
+      ]
+    )
+    const reader = new LedgerReader()
+    for (const line of linesOf(ledger)) assert.isTrue(reader.take(line))
+    assert.deepStrictEqual(reader.ledger.skills, ledger.skills)
+    assert.deepStrictEqual([...linesOf(reader.ledger)], [...linesOf(ledger)])
+    ledger.apply({ v: 1, atMs: 12, type: "slot.settled", skill: "b", slot: 5, through: 5, count: 1, verdict: "missed", reason: "" })
+    assert.deepStrictEqual(b.owedAtMs, [7])
+  })
+
   it("writes a skill that never had a prompt as it always did", () => {
     assert.notInclude([...linesOf(after(adopted()))].join(""), "prompt")
   })

@@ -81,7 +81,7 @@ describe("lateHours", () => {
         const daily = given({ schedule: { cron: "30 6 * * *", timezone: "UTC" }, lateHours: { notBefore: "11:00", notAfter: "18:00" } })
         const world = yield* afterOutage([daily], 3 * hourMs)
         const [skill] = yield* world.supervisor.skills
-        assert.deepStrictEqual([skill?.state, skill?.reason], ["held", "late work begins after 11:00"])
+        assert.deepStrictEqual([skill?.state, skill?.reason], ["postponed", "late work begins after 11:00"])
         yield* world.pass(3 * hourMs)
         assert.deepStrictEqual(begun(world.events()), ["11:00:00"])
         assert.deepStrictEqual(checkSlots(world.events(), beginningMs + 6 * hourMs), [])

@@ -1,12 +1,12 @@
 /** Every due slot ends in exactly one record: worked out again from the schedules that were adopted, and from nothing else. */
 import type { EventOf, JournalEvent } from "../../domain/JournalEvent.ts"
-import { iso, runId } from "../../domain/Run.ts"
-import { next, type Schedule, slotsBetween } from "../../domain/Schedule.ts"
+import { iso, parseRunId, runId } from "../../domain/Run.ts"
+import { follows, next, type Schedule, slotAfter, slotsBetween } from "../../domain/Schedule.ts"
 import type { Violation } from "./Violation.ts"
 
 /** A stretch of time in which one schedule of a skill was in force. */
 export interface Term {
-  readonly schedule: Schedule
+  schedule: Schedule
   /** Slots after this instant are owed. */
   readonly fromMs: number
   /** The last instant at which one may be. */
@@ -89,6 +89,9 @@ const readSlots = (events: ReadonlyArray<JournalEvent>): ReadonlyMap<string, Ski
       case "skill.resumed":
         of(event.skill).paused = false
         break
+      case "run.settled":
+        for (const { terms } of skills.values()) follow(terms.at(-1), event)
+        break
       case "run.claimed":
         if (event.run.includes("+manual-")) break
         note(of(event.skill), event.skill, event.slot, event.slot, 1, "run")
@@ -107,9 +110,24 @@ const readSlots = (events: ReadonlyArray<JournalEvent>): ReadonlyMap<string, Ski
 const adopt = (skill: SkillSlots, { schedule, from }: EventOf<"skill.adopted">): void => {
   const present = skill.terms.at(-1)
   const inForce = present?.untilMs === Infinity
-  if (inForce && JSON.stringify(present.schedule) === JSON.stringify(schedule)) return // Only what it does has changed.
+  if (inForce && sameSchedule(present.schedule, schedule)) return // Only what it does has changed.
   endTerm(skill, from)
-  if (schedule !== null) skill.terms.push({ schedule, fromMs: from, untilMs: Infinity })
+  if (schedule !== null)
+    skill.terms.push({ schedule: schedule._tag === "After" ? { ...schedule, knownMs: [] } : schedule, fromMs: from, untilMs: Infinity })
+}
+
+/** A run of another skill has ended: the slot that its end makes, where the schedule is one that follows it. */
+const follow = (term: Term | undefined, { run, outcome, atMs }: EventOf<"run.settled">): void => {
+  if (term?.untilMs !== Infinity || term.schedule._tag !== "After") return
+  const { schedule } = term
+  if (parseRunId(run)?.skill !== schedule.skill || !follows(schedule, outcome)) return
+  const known = schedule.knownMs ?? []
+  term.schedule = { ...schedule, knownMs: [...known, slotAfter(known.at(-1) ?? term.fromMs, atMs)] }
+}
+
+const sameSchedule = (present: Schedule, adopted: Schedule | null): boolean => {
+  const { knownMs: _, ...asAdopted } = present as Extract<Schedule, { readonly _tag: "After" }>
+  return JSON.stringify(asAdopted) === JSON.stringify(adopted)
 }
 
 const endTerm = ({ terms }: SkillSlots, atMs: number): void => {
