@@ -11,6 +11,7 @@ import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { evidenceMutants } from "./mutants/evidence.ts"
+import { inputMutants } from "./mutants/input.ts"
 import { journalMutants } from "./mutants/journal.ts"
 import { ledgerMutants } from "./mutants/ledger.ts"
 import { lockMutants } from "./mutants/lock.ts"
@@ -46,6 +47,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...whyMutants,
   ...timeMutants,
   ...evidenceMutants,
+  ...inputMutants,
   {
     name: "the supervisor is invoked below a mode of the link",
     edits: [

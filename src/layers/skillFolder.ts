@@ -100,13 +100,17 @@ export const readBytes = Effect.fnUntraced(function* (file: string, bytesMax: nu
   )
 })
 
-/** Whoever can write a skill's file can run what they like as us. */
-export const writableByNobodyElse = (file: string, { mode }: FileSystem.File.Info): Effect.Effect<void, SkillInvalid> =>
-  (mode & 0o002) === 0
+/** Whoever can write a skill's file can run what they like as us. Its owner always can; root can anyway. */
+export const writableByNobodyElse = (file: string, { mode, uid }: FileSystem.File.Info): Effect.Effect<void, SkillInvalid> => {
+  const [owner, us] = [Option.getOrUndefined(uid), process.geteuid?.()]
+  if (owner !== undefined && owner !== 0 && owner !== us)
+    return Effect.fail(invalid("SKILL_OWNER", file, `owned by user ${owner}`, `user ${us} or root as its owner`, `chown ${us} ${file}`))
+  return (mode & 0o002) === 0
     ? Effect.void
     : Effect.fail(
         invalid("SKILL_PERMISSIONS", file, `mode ${(mode & 0o777).toString(8)}`, "not writable by everybody", `chmod o-w ${file}`)
       )
+}
 
 const unreadable = (file: string) => (error: PlatformError) =>
   invalid("FILE_UNREADABLE", file, error.reason._tag, "a file that can be read", "correct its permissions")

@@ -10,6 +10,7 @@ import { afterAll, beforeEach, describe, expect, it } from "vitest"
 import type { Problem } from "../../src/domain/Errors.ts"
 import { readFrontMatter, readText } from "../../src/domain/FrontMatter.ts"
 import { readConfig } from "../../src/layers/Config.ts"
+import { readBytes } from "../../src/layers/skillFolder.ts"
 import { Skills } from "../../src/layers/Skills.ts"
 
 const base = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "holdfast-bad-")))
@@ -74,6 +75,7 @@ describe("the front matter", () => {
     ["a second document", head("x: 1\n...\ny: 2"), "FRONTMATTER_DOCUMENTS"],
     ["17 KiB of it", head(`x: ${"y".repeat(17 * 1024)}`), "FRONTMATTER_TOO_LARGE", ":1"],
     ["UTF-16", bytes([0xff, 0xfe], "-\0-\0-\0"), "FILE_ENCODING"],
+    ["UTF-16, the greater byte first", bytes([0xfe, 0xff], "\0-\0-\0-"), "FILE_ENCODING"],
     ["an invalid byte", bytes("---\nname: bad\n", [0xe2, 0x28, 0xa1]), "FILE_ENCODING"],
     ["a NUL byte", bytes("---\nname: bad\n---\n", [0]), "FILE_NUL"],
     ["a list", "---\n- name\n---\n", "SKILL_NAME_MISSING"],
@@ -174,11 +176,13 @@ describe("the name", () => {
     "a\\u202eb",
     "．．",
     "cafe\\u0301",
+    "café",
     "-rf",
     "$(id)",
     ";id",
     "%2e%2e",
     "a".repeat(300),
+    "a".repeat(65),
     "A",
     "a-",
     "a b"
@@ -227,6 +231,7 @@ describe("a setting", () => {
     ["retry: { attempts: .nan }", "FIELD_RANGE", "NaN"],
     ["retry: { attempts: many }", "FIELD_TYPE"],
     ["retry: 3", "FIELD_TYPE"],
+    ["retries: -1", "FRONTMATTER_UNKNOWN_KEY", "retries"],
     ["retry: { first: 2 minutes, cap: 1 minute }", "FIELD_RANGE", "1 minute"],
     ["catchUp: newest", "FIELD_RANGE", "newest"],
     ["catchUp: 5", "FIELD_TYPE"],
@@ -372,6 +377,20 @@ describe("the folder", () => {
     fs.chmodSync(path.join(root, "bad", "work.sh"), 0o755)
     fs.chmodSync(path.join(root, "bad"), 0o777)
     expect(await refusals()).toMatchObject([{ code: "SKILL_PERMISSIONS", where: `${root}/bad` }])
+  })
+  it.runIf(process.geteuid?.() === 0)("and its files are of nobody but us or root", async () => {
+    write("bad", ours("run: [./work.sh]"))
+    write("bad", "#!/bin/sh\n", "work.sh", 0o755)
+    for (const file of ["", "/SKILL.md", "/work.sh"]) {
+      fs.chownSync(`${root}/bad${file}`, 4321, 0)
+      expect(await refusals()).toMatchObject([{ code: "SKILL_OWNER", where: `${root}/bad${file}`, got: "owned by user 4321" }])
+      fs.chownSync(`${root}/bad${file}`, 0, 0)
+    }
+  })
+  it("is read through no link, not even one that was put there after the look at it", async () => {
+    fs.symlinkSync(path.join(root, "good", "SKILL.md"), path.join(root, "swapped"))
+    const read = readBytes(path.join(root, "swapped"), 1_000).pipe(Effect.flip, Effect.provide(NodeFileSystem.layer))
+    expect(await Effect.runPromise(Effect.provide(read, NodePath.layer))).toMatchObject({ code: "FILE_UNREADABLE" })
   })
   it("has a file as SKILL.md, and a missing skills folder is named", async () => {
     fs.mkdirSync(path.join(root, "bad", "SKILL.md"), { recursive: true })
