@@ -8,7 +8,6 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { afterAll, beforeEach, describe, expect, it } from "vitest"
 import type { Problem } from "../../src/domain/Errors.ts"
-import { readFrontMatter, readText } from "../../src/domain/FrontMatter.ts"
 import { readConfig } from "../../src/layers/Config.ts"
 import { readBytes } from "../../src/layers/skillFolder.ts"
 import { Skills } from "../../src/layers/Skills.ts"
@@ -61,13 +60,17 @@ describe("the front matter", () => {
     ["---javascript", "---javascript\nmodule.exports = {}\n---\n", "FRONTMATTER_LANGUAGE", ":1"],
     ["---json", "---json\n{}\n---\n", "FRONTMATTER_LANGUAGE", ":1"],
     ["--- js", "--- js\n{}\n---\n", "FRONTMATTER_LANGUAGE", ":1"],
+    ["a blank that is none after ---", "---\u00a0\nname: bad\n---\n", "FRONTMATTER_LANGUAGE", ":1"],
+    ["a closing line behind a line separator", "---\nname: bad\u2028---\u2028\n", "FRONTMATTER_UNCLOSED", ":1"],
     ["a JavaScript function", head("run: !!js/function 'function () { process.exit(9) }'"), "FRONTMATTER_TAG", ":3:20"],
     ["a Python object", head("run: !!python/object:os.system x"), "FRONTMATTER_TAG"],
     ["any other tag", head("x: !mine y"), "FRONTMATTER_TAG"],
     ["aliases that multiply", head(bomb), "FRONTMATTER_ALIAS", ":3:9"],
+    ["an anchor that nothing refers to", head("x: &y 1"), "FRONTMATTER_ALIAS", ":3:7"],
     ["an alias to nothing", head("x: *y"), "FRONTMATTER_ALIAS", ":3:4"],
     ["a merge key", head("x: 1\ny: { <<: { a: 1 } }"), "FRONTMATTER_MERGE", ":4:6"],
     ["a tab", head("metadata:\n\tholdfast: {}"), "FRONTMATTER_SYNTAX", ":4:1"],
+    ["a directive", "---\n# x\n%YAML 1.2\n---\n", "FRONTMATTER_SYNTAX", ":3:1"],
     ["an open bracket", head("x: [1, 2"), "FRONTMATTER_SYNTAX"],
     ["deep nesting", head(`x: ${"[".repeat(5_000)}`), "FRONTMATTER_SYNTAX"],
     ["deep nesting of dashes", head(`x:\n${"- ".repeat(4_000)}1`), "FRONTMATTER_SYNTAX"],
@@ -120,46 +123,6 @@ describe("the front matter", () => {
     expect(await refusals()).toEqual([])
     expect((await load()).passive).toEqual([{ name: "bad", description: "" }])
     expect({}).not.toHaveProperty("polluted")
-  })
-  it("answers any text with a value or a code, and hangs on none", () => {
-    const pieces = fc.constantFrom(
-      "---\n",
-      "name: a\n",
-      "  ",
-      "\t",
-      "- ",
-      "[",
-      "]",
-      "{",
-      "}",
-      ":",
-      "&a ",
-      "*a",
-      "!!x ",
-      "|\n",
-      ">-\n",
-      '"',
-      "'",
-      "#",
-      "? ",
-      "<<: ",
-      "\r\n",
-      "%YAML 1.2\n",
-      "...\n",
-      "\ufeff",
-      "\u0000",
-      "é",
-      ","
-    )
-    fc.assert(
-      fc.property(fc.array(fc.oneof({ weight: 4, arbitrary: pieces }, fc.string()), { maxLength: 60 }), (parts) => {
-        const started = performance.now()
-        const read = Result.flatMap(readText(Buffer.from(`---\n${parts.join("")}\n---\n`)), readFrontMatter)
-        if (Result.isFailure(read)) expect(read.failure.code).toMatch(/^(FRONTMATTER|FILE|SKILL)_/)
-        expect(performance.now() - started).toBeLessThan(2_000)
-      }),
-      { numRuns: 2_000 }
-    )
   })
 })
 
