@@ -18,6 +18,7 @@ import { lockMutants } from "./mutants/lock.ts"
 import type { Mutant } from "./mutants/mutant.ts"
 import { overlapMutants } from "./mutants/overlap.ts"
 import { pauseMutants } from "./mutants/pause.ts"
+import { publicMutants } from "./mutants/public.ts"
 import { realMutants } from "./mutants/real.ts"
 import { simulatedMutants } from "./mutants/simulated.ts"
 import { timeMutants } from "./mutants/time.ts"
@@ -48,6 +49,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...timeMutants,
   ...evidenceMutants,
   ...inputMutants,
+  ...publicMutants,
   {
     name: "the supervisor is invoked below a mode of the link",
     edits: [
