@@ -79,10 +79,10 @@ it("openclaw/openclaw#13954: after restarts in quick succession nothing runs for
       const skills = [cron("briefing", "0 4 * * *"), cron("digest", "30 7 * * *"), cron("mail", "15 * * * *")]
       let disk = yield* life(skills, at("22T06:00"), diskMemory(), through(at("22T12:00")))
       for (let n = 0; n < 8; n++) disk = yield* life(skills, at("22T12:00:10") + n * 20_000, disk, (world) => world.pass(5_000))
-      const events = yield* last(skills, at("22T12:05"), at("24T12:00"), disk)
-      assert.deepStrictEqual(runs(events, "briefing"), ["23T04:00", "24T04:00"])
-      assert.deepStrictEqual(runs(events, "digest").slice(1), ["23T07:30", "24T07:30"])
-      assert.strictEqual(runs(events, "mail").length, 54)
+      const events = yield* last(skills, at("22T12:05"), at("24T00:00"), disk)
+      assert.deepStrictEqual(runs(events, "briefing"), ["23T04:00"])
+      assert.deepStrictEqual(runs(events, "digest").slice(1), ["23T07:30"])
+      assert.strictEqual(runs(events, "mail").length, 42)
     })
   ))
 
