@@ -12,6 +12,7 @@ import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { approvalMutants } from "./mutants/approval.ts"
 import { evidenceMutants } from "./mutants/evidence.ts"
+import { inputMutants } from "./mutants/input.ts"
 import { journalMutants } from "./mutants/journal.ts"
 import { ledgerMutants } from "./mutants/ledger.ts"
 import { lockMutants } from "./mutants/lock.ts"
@@ -23,6 +24,7 @@ import { chainMutants } from "./mutants/chain.ts"
 import { poolMutants } from "./mutants/pools.ts"
 import { pauseMutants } from "./mutants/pause.ts"
 import { promptMutants } from "./mutants/prompt.ts"
+import { publicMutants } from "./mutants/public.ts"
 import { realMutants } from "./mutants/real.ts"
 import { secretMutants } from "./mutants/secrets.ts"
 import { simulatedMutants } from "./mutants/simulated.ts"
@@ -64,6 +66,8 @@ const mutants: ReadonlyArray<Mutant> = [
   ...secretMutants,
   ...approvalMutants,
   ...skillFolderMutants,
+  ...inputMutants,
+  ...publicMutants,
   {
     name: "the supervisor is invoked below a mode of the link",
     edits: [

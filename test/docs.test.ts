@@ -63,6 +63,20 @@ describe("docs/failure-model.md", () => {
   })
 })
 
+describe("docs/public-failures.md", () => {
+  it("has a row for each test that names an issue, and no other", () => {
+    const tests = ["", "-processes"].map((part) => read(`test/failures/public-failures${part}.test.ts`)).join("")
+    const tested = [...tests.matchAll(/"openclaw\/openclaw#(\d+): /g)].map(([, number]) => number!)
+    const rows = [...read("docs/public-failures.md").matchAll(/^\| \[(\d+)\]\(https:\S+\/(\d+)\)/gm)]
+    for (const [, number, linked] of rows) assert.strictEqual(linked, number)
+    assert.sameOrderedMembers(
+      rows.map(([, number]) => number!),
+      tested
+    )
+    assert.isAbove(rows.length, 15)
+  })
+})
+
 describe("a page", () => {
   it("links only to what is there", () => {
     for (const file of pages) {

@@ -42,9 +42,9 @@ export const readCron = (expression: string, where: string): Result.Result<Cron,
   const text = expression.trim()
   const five = text.startsWith("@") ? nicknames.get(text.toLowerCase()) : text
   if (five === undefined) {
-    const fix = text.startsWith("@reboot")
+    const fix = /^@reboot/i.test(text)
       ? "leave the schedule out and trigger the skill when the machine starts"
-      : text.startsWith("@every")
+      : /^@every/i.test(text)
         ? `use every: in place of cron:, such as every: "10 minutes"`
         : "write the five fields"
     return refuse({ code: "CRON_UNSUPPORTED", got: text, want: [...nicknames.keys()].join(", "), fix })
@@ -121,7 +121,7 @@ const readField = (text: string, field: Field): Numbers | Complaint => {
   const values = new Set<number>()
   for (const item of text.split(",")) {
     const range = readItem(item, field)
-    if ("code" in range) return { got: `${item} as ${field.name}`, ...range }
+    if ("code" in range) return { got: `${item || "nothing"} as ${field.name}`, ...range }
     for (let value = range.from; value <= range.to; value += range.step) values.add(value)
   }
   return [...values].sort((a, b) => a - b)
@@ -150,7 +150,7 @@ const readItem = (item: string, field: Field): { readonly from: number; readonly
   const from = readNumber(ends[0]!, field, "start")
   if (typeof from !== "number") return from
   if (ends[1] === undefined) return { from, to: step === undefined ? from : field.max, step: every }
-  const to = readNumber(ends[1], field, "end")
+  const to = ends[1].toLowerCase() === ends[0]!.toLowerCase() ? from : readNumber(ends[1], field, "end") // `sun-sun` is one day.
   if (typeof to !== "number") return to
   return from <= to
     ? { from, to, step: every }
@@ -181,5 +181,5 @@ const notNumber = (field: Field): Complaint => ({
 })
 
 const digits = /^[0-9]{1,4}$/
-/** What other dialects write: `L`, `15W`, `LW`, `5L`, `FRIL`, `L-3`, `MON#2`, `?`, `H`, `0~59`. */
-const foreign = /^(?:L|LW|L-\d+|\d+[LW]|(?:sun|mon|tue|wed|thu|fri|sat)L|H(?:\(.*\))?)(?=$|\/)|[#?~]/i
+/** What other dialects write: `L`, `W`, `15W`, `LW`, `5L`, `FRIL`, `L-3`, `MON#2`, `?`, `H`, `0~59`. */
+const foreign = /^(?:L|W|LW|L-\d+|\d+[LW]|(?:sun|mon|tue|wed|thu|fri|sat)L|H(?:\(.*\))?)(?=$|\/)|[#?~]/i

@@ -55,8 +55,8 @@ export const readFrontMatter = (text: string): Result.Result<FrontMatter, FrontM
       fix: "start with --- and give the name"
     })
   }
-  const language = opening[1]!.trim()
-  if (language !== "") {
+  const language = opening[1]!
+  if (!/^[ \t]*$/.test(language)) {
     return Result.fail({
       code: "FRONTMATTER_LANGUAGE",
       place: "1",
@@ -65,7 +65,8 @@ export const readFrontMatter = (text: string): Result.Result<FrontMatter, FrontM
       fix: "write the front matter as YAML"
     })
   }
-  const closing = /^---[ \t]*\r?$/m.exec(text.slice(opening[0].length))
+  // Lines end at a line feed, as for every other reader: with the flag `m` a line separator inside of a text would end one too.
+  const closing = /(?<=^|\n)---[ \t]*\r?(?=\n|$)/.exec(text.slice(opening[0].length))
   if (closing === null) {
     return Result.fail({
       code: "FRONTMATTER_UNCLOSED",
@@ -118,7 +119,18 @@ const readYaml = (head: string): Result.Result<Omit<FrontMatter, "body">, FrontM
     lineCounter: lines
   })
   const [first, second] = "empty" in parsed ? [] : parsed
-  if (first === undefined) return Result.succeed({ value: undefined, lineOf: () => 1 })
+  if (first === undefined) {
+    const directive = /(?<=^|\n)%/.exec(head)
+    return directive === null
+      ? Result.succeed({ value: undefined, lineOf: () => 1 })
+      : Result.fail({
+          code: "FRONTMATTER_SYNTAX",
+          place: place(directive.index),
+          got: "a directive",
+          want: "plain settings",
+          fix: "remove the line"
+        })
+  }
   const strange = foreign(first)
   if (strange !== undefined) {
     return Result.fail({

@@ -198,7 +198,8 @@ describe("cron on ordinary days", () => {
       "2026-11-23T21:00Z"
     ])
     expect(slotsBetween(cron("*/20 * * * * *"), 0, 60_000).newest(9)).toEqual([20_000, 40_000, 60_000])
-    expect(next(cron("0 0 * * 7"), at("2026-11-23T00:00:00Z"))).toBe(at("2026-11-29T00:00:00Z"))
+    for (const sunday of ["7", "0", "sun", "SUN-sun", "7-7", "sun/7"])
+      expect(next(cron(`0 0 * * ${sunday}`), at("2026-11-23T00:00:00Z"))).toBe(at("2026-11-29T00:00:00Z"))
   })
   it("counts a year of every second without listing it", () => {
     const started = performance.now()
@@ -245,12 +246,16 @@ describe("cron that is refused", () => {
     ["* * L * *", "CRON_UNSUPPORTED", "L"],
     ["* * 15W * *", "CRON_UNSUPPORTED", "W"],
     ["* * LW * *", "CRON_UNSUPPORTED", "LW"],
+    ["* * W * *", "CRON_UNSUPPORTED", "W"],
+    ["* * L-3 * *", "CRON_UNSUPPORTED", "L"],
     ["* * * * MON#2", "CRON_UNSUPPORTED", "#"],
     ["* * * * FRIL", "CRON_UNSUPPORTED", "L"],
     ["* * ? * *", "CRON_UNSUPPORTED", "?"],
     ["H * * * *", "CRON_UNSUPPORTED", "H"],
     ["@reboot", "CRON_UNSUPPORTED", "trigger"],
+    ["@Reboot", "CRON_UNSUPPORTED", "trigger"],
     ["@every 5m", "CRON_UNSUPPORTED", "every:"],
+    ["@fortnightly", "CRON_UNSUPPORTED", "five fields"],
     ["0 0 31 2 *", "CRON_NEVER"],
     ["* * 30 2 *", "CRON_NEVER"],
     ["0 0 31 4,6,9,11 *", "CRON_NEVER"],
@@ -261,6 +266,15 @@ describe("cron that is refused", () => {
     expect(found).toMatchObject({ code, where: "a/SKILL.md:4" })
     expect(found!.got.length).toBeLessThanOrEqual(120)
     if (named !== undefined) expect(found!.fix).toContain(named)
+  })
+  it.each([
+    ["* * * *", "4 fields", "5 fields, or 6 with seconds"],
+    ["60 * * * *", "60 as minute", "0 to 59"],
+    ["* * * * 8", "8 as day-of-week", "0 to 7"],
+    ["1, * * * *", "nothing as minute", "whole numbers of 0 to 59"],
+    ["* * * JAN-FOO *", "JAN-FOO as month", "jan, feb, mar, apr, may, jun, jul, aug, sep, oct, nov, dec"]
+  ])("%j is told what was found and what is wanted", (expression, got, want) => {
+    expect(refusal(expression)).toMatchObject({ got, want })
   })
   it.each([
     ["America/Nowhere", "America/"],
@@ -274,28 +288,5 @@ describe("cron that is refused", () => {
     const found = refusal("* * * * *", zone)
     expect(found).toMatchObject({ code: "TIMEZONE_UNKNOWN" })
     if (near !== undefined) expect(found!.fix).toContain(near)
-  })
-  it("answers any text with a schedule or a code, and hangs on none", () => {
-    const words = fc
-      .array(fc.oneof(fc.constantFrom("*", "/", "-", ",", "L", "W", "#", "?", "@", " ", "\t", "MON", "JAN", "7", "0"), fc.string()), {
-        maxLength: 14
-      })
-      .map((parts) => parts.join(""))
-    fc.assert(
-      fc.property(
-        fc.oneof(
-          words,
-          fc.tuple(words, words, words, words, words).map((five) => five.join(" "))
-        ),
-        (text) => {
-          const started = performance.now()
-          const read = parseCron(text, "UTC", "test")
-          if (Result.isFailure(read)) expect(read.failure.code).toMatch(/^CRON_/)
-          else expect(next(read.success, 0)).toBeGreaterThan(0)
-          expect(performance.now() - started).toBeLessThan(2_000)
-        }
-      ),
-      { numRuns: 2_000 }
-    )
   })
 })

@@ -74,7 +74,8 @@ const expected = (expression: string, minutes: ReadonlyArray<readonly [number, n
   return [...found].sort((a, b) => a - b)
 }
 const clocks = new Map<string, Intl.DateTimeFormat>()
-const offset = (zone: string, ms: number): number => {
+/** How far the wall is ahead of UTC, by the name of the zone's time. */
+export const offset = (zone: string, ms: number): number => {
   const clock = clocks.get(zone) ?? new Intl.DateTimeFormat("en-US", { timeZone: zone, timeZoneName: "longOffset" })
   clocks.set(zone, clock)
   const [, sign, hours, minutes] = /GMT(?:([+-])(\d\d):(\d\d))?/.exec(clock.format(ms))!

@@ -8,7 +8,6 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { afterAll, beforeEach, describe, expect, it } from "vitest"
 import type { Problem } from "../../src/domain/Errors.ts"
-import { readFrontMatter, readText } from "../../src/domain/FrontMatter.ts"
 import { readConfig } from "../../src/layers/Config.ts"
 import { Skills } from "../../src/layers/Skills.ts"
 
@@ -58,13 +57,17 @@ describe("the front matter", () => {
     ["---javascript", "---javascript\nmodule.exports = {}\n---\n", "FRONTMATTER_LANGUAGE", ":1"],
     ["---json", "---json\n{}\n---\n", "FRONTMATTER_LANGUAGE", ":1"],
     ["--- js", "--- js\n{}\n---\n", "FRONTMATTER_LANGUAGE", ":1"],
+    ["a blank that is none after ---", "---\u00a0\nname: bad\n---\n", "FRONTMATTER_LANGUAGE", ":1"],
+    ["a closing line behind a line separator", "---\nname: bad\u2028---\u2028\n", "FRONTMATTER_UNCLOSED", ":1"],
     ["a JavaScript function", head("run: !!js/function 'function () { process.exit(9) }'"), "FRONTMATTER_TAG", ":3:20"],
     ["a Python object", head("run: !!python/object:os.system x"), "FRONTMATTER_TAG"],
     ["any other tag", head("x: !mine y"), "FRONTMATTER_TAG"],
     ["aliases that multiply", head(bomb), "FRONTMATTER_ALIAS", ":3:9"],
+    ["an anchor that nothing refers to", head("x: &y 1"), "FRONTMATTER_ALIAS", ":3:7"],
     ["an alias to nothing", head("x: *y"), "FRONTMATTER_ALIAS", ":3:4"],
     ["a merge key", head("x: 1\ny: { <<: { a: 1 } }"), "FRONTMATTER_MERGE", ":4:6"],
     ["a tab", head("metadata:\n\tholdfast: {}"), "FRONTMATTER_SYNTAX", ":4:1"],
+    ["a directive", "---\n# x\n%YAML 1.2\n---\n", "FRONTMATTER_SYNTAX", ":3:1"],
     ["an open bracket", head("x: [1, 2"), "FRONTMATTER_SYNTAX"],
     ["deep nesting", head(`x: ${"[".repeat(5_000)}`), "FRONTMATTER_SYNTAX"],
     ["deep nesting of dashes", head(`x:\n${"- ".repeat(4_000)}1`), "FRONTMATTER_SYNTAX"],
@@ -72,6 +75,7 @@ describe("the front matter", () => {
     ["a second document", head("x: 1\n...\ny: 2"), "FRONTMATTER_DOCUMENTS"],
     ["17 KiB of it", head(`x: ${"y".repeat(17 * 1024)}`), "FRONTMATTER_TOO_LARGE", ":1"],
     ["UTF-16", bytes([0xff, 0xfe], "-\0-\0-\0"), "FILE_ENCODING"],
+    ["UTF-16, the greater byte first", bytes([0xfe, 0xff], "\0-\0-\0-"), "FILE_ENCODING"],
     ["an invalid byte", bytes("---\nname: bad\n", [0xe2, 0x28, 0xa1]), "FILE_ENCODING"],
     ["a NUL byte", bytes("---\nname: bad\n---\n", [0]), "FILE_NUL"],
     ["a list", "---\n- name\n---\n", "SKILL_NAME_MISSING"],
@@ -117,46 +121,6 @@ describe("the front matter", () => {
     expect((await load()).passive).toEqual([{ name: "bad", description: "" }])
     expect({}).not.toHaveProperty("polluted")
   })
-  it("answers any text with a value or a code, and hangs on none", () => {
-    const pieces = fc.constantFrom(
-      "---\n",
-      "name: a\n",
-      "  ",
-      "\t",
-      "- ",
-      "[",
-      "]",
-      "{",
-      "}",
-      ":",
-      "&a ",
-      "*a",
-      "!!x ",
-      "|\n",
-      ">-\n",
-      '"',
-      "'",
-      "#",
-      "? ",
-      "<<: ",
-      "\r\n",
-      "%YAML 1.2\n",
-      "...\n",
-      "\ufeff",
-      "\u0000",
-      "é",
-      ","
-    )
-    fc.assert(
-      fc.property(fc.array(fc.oneof({ weight: 4, arbitrary: pieces }, fc.string()), { maxLength: 60 }), (parts) => {
-        const started = performance.now()
-        const read = Result.flatMap(readText(Buffer.from(`---\n${parts.join("")}\n---\n`)), readFrontMatter)
-        if (Result.isFailure(read)) expect(read.failure.code).toMatch(/^(FRONTMATTER|FILE|SKILL)_/)
-        expect(performance.now() - started).toBeLessThan(2_000)
-      }),
-      { numRuns: 2_000 }
-    )
-  })
 })
 
 describe("the name", () => {
@@ -172,11 +136,13 @@ describe("the name", () => {
     "a\\u202eb",
     "．．",
     "cafe\\u0301",
+    "café",
     "-rf",
     "$(id)",
     ";id",
     "%2e%2e",
     "a".repeat(300),
+    "a".repeat(65),
     "A",
     "a-",
     "a b"
@@ -225,6 +191,7 @@ describe("a setting", () => {
     ["retry: { attempts: .nan }", "FIELD_RANGE", "NaN"],
     ["retry: { attempts: many }", "FIELD_TYPE"],
     ["retry: 3", "FIELD_TYPE"],
+    ["retries: -1", "FRONTMATTER_UNKNOWN_KEY", "retries"],
     ["retry: { first: 2 minutes, cap: 1 minute }", "FIELD_RANGE", "1 minute"],
     ["catchUp: newest", "FIELD_RANGE", "newest"],
     ["catchUp: 5", "FIELD_TYPE"],

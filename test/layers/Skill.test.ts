@@ -55,6 +55,20 @@ describe("a slot", () => {
       })
     ))
 
+  it("that a thousand skills share becomes a run of each, on time, and each settles", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const skills = Array.from({ length: 1_000 }, (_, i) => ({ ...given({ schedule: { cron: "1 6 * * *" } }), name: `job-${i}` }))
+        const world = yield* makeWorld({ skills })
+        yield* world.pass(61_000)
+        assert.deepStrictEqual([...new Set(starts(world.events()))], ["06:01:00Z attempt 1"])
+        assert.deepStrictEqual(
+          ends(world.events()).map((end) => end.split(" ")[1]),
+          Array(1_000).fill("success")
+        )
+      })
+    ))
+
   it("is not owed from before the skill was adopted", () =>
     inVirtualTime(
       Effect.gen(function* () {

@@ -116,6 +116,8 @@ const ends: ReadonlyArray<[string, string, AttemptFailure, RegExp, boolean, stri
   ["imports what is not there", "import './gone.ts'\nexport default () => {}", "MODULE_IMPORT_FAILED", /gone\.ts/, false],
   ["imports a name that is not exported", "import { nope } from 'node:fs'\nexport default nope", "MODULE_IMPORT_FAILED", /nope/, false],
   ["throws as it is imported", "throw new Error('boom')", "MODULE_IMPORT_FAILED", /boom/, false],
+  ["leaves as it is imported", "process.exit(0)", "RUN_EXIT", /left with 0/, true],
+  ["waits as it is imported for what cannot come", "await new Promise(() => {})", "RUN_THREW", /nothing is left to settle/, true],
   ["has no default export", "export const run = () => {}", "MODULE_SHAPE", /got undefined/, false],
   ["throws", "export default () => { throw new TypeError('no such post') }", "RUN_THREW", /^TypeError: no such post$/, true],
   [
