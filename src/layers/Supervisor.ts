@@ -13,16 +13,14 @@ import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import type { Actor, AnyActorRef, SnapshotFrom, ActorRefFrom } from "xstate"
+import type { Actor, AnyActorRef } from "xstate"
 import { shown } from "../domain/Errors.ts"
 import type { RunRecord } from "../domain/Ledger.ts"
-import type { RunId } from "../domain/Run.ts"
 import { atOnce } from "../domain/policies/overlap.ts"
 import type { After } from "../domain/Schedule.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
 import { asideReason, pausedReason } from "../domain/Wish.ts"
-import { type Closed, type Gate, runUnderWay, type skillMachine } from "../machines/skill.ts"
-import type { runMachine as runLogic } from "../machines/run.ts"
+import type { Closed, Gate, skillMachine } from "../machines/skill.ts"
 import { type Crash, supervisorMachine } from "../machines/supervisor.ts"
 import { fromEffect, plug, runMachine } from "./actor.ts"
 import { type Askable, byHand, type ByHand } from "./ByHand.ts"
@@ -35,6 +33,7 @@ import { Scheduler } from "./Scheduler.ts"
 import * as Stream from "effect/Stream"
 import { jumped } from "./WallClock.ts"
 import { bind } from "./Skill.ts"
+import { type SkillState, skillState } from "./SkillState.ts"
 import { Entry, type SkillEntry } from "./SkillFunction.ts"
 import { Standing } from "./Standing.ts"
 import { StateStore } from "./StateStore.ts"
@@ -43,16 +42,6 @@ import type { Process } from "./Process.ts"
 
 /** Whether skills may start work now, and which. */
 export type Gates = (definition: SkillDefinition) => Gate
-
-/** How a skill is doing, for the status. */
-export interface SkillState {
-  readonly name: string
-  readonly state: "waiting" | "held" | "postponed" | "paused" | "queued" | "executing" | "quarantined"
-  /** Why it is held, paused or quarantined. */
-  readonly reason: string | undefined
-  readonly run: RunId | undefined
-  readonly nextDueAtMs: number | undefined
-}
 
 /** Everything that a skill's actors work with. */
 export type Hands = StateStore | Disk | Process | Run | Claims | Scheduler | Ramp | Pools
@@ -219,29 +208,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     const due = new Map(scheduler.upcoming(Infinity).map(({ skill, dueAtMs }) => [skill, dueAtMs]))
     return [...known.keys()].map((name): SkillState => {
       const child = children.get(name)
-      const quarantined = store.ledger.skills.get(name)?.quarantined
-      const snapshot = child?.actor.getSnapshot()
-      const held = snapshot === undefined ? undefined : waitsFor(snapshot)
-      return {
-        name,
-        state:
-          quarantined !== undefined
-            ? "quarantined"
-            : snapshot?.matches({ work: "executing" }) === true
-              ? isQueued(snapshot)
-                ? "queued"
-                : "executing"
-              : child?.paused !== undefined
-                ? "paused"
-                : held !== undefined
-                  ? snapshot?.matches({ slots: "postponed" }) === true
-                    ? "postponed"
-                    : "held"
-                  : "waiting",
-        reason: quarantined === undefined ? (child?.paused ?? held) : asideReason(quarantined, store.ledger.skills.get(name)?.probe?.atMs),
-        run: snapshot && runUnderWay(snapshot.context),
-        nextDueAtMs: due.get(name)
-      }
+      return { name, ...skillState(store.ledger.skills.get(name), child?.paused, child?.actor.getSnapshot()), nextDueAtMs: due.get(name) }
     })
   })
 
@@ -254,16 +221,5 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     actor: (skill) => children.get(skill)?.actor
   })
 })
-
-/** Whether all of its runs wait for a place. */
-const isQueued = ({ context: { started }, children }: SnapshotFrom<typeof skillMachine>): boolean =>
-  started.every((run) => (children[run] as ActorRefFrom<typeof runLogic> | undefined)?.getSnapshot().matches("queued") === true)
-
-/** Why slots that are owed do not become runs now. */
-const waitsFor = (snapshot: SnapshotFrom<typeof skillMachine>): string | undefined => {
-  const { gate, heldFor } = snapshot.context
-  if (snapshot.matches({ slots: "postponed" })) return heldFor
-  return snapshot.matches({ slots: "held" }) && !gate.open ? gate.reason : undefined
-}
 
 const sameGate = (a: Gate, b: Gate): boolean => (a.open ? b.open : !b.open && a.reason === b.reason && a.claimed === b.claimed)
