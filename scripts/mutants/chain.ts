@@ -30,7 +30,7 @@ export const chainMutants: ReadonlyArray<Mutant> = [
     "a start forgets what chains owe",
     "src/domain/canonical.ts",
     "...(owedAtMs.length === 0 ? {} : { owedAtMs })",
-    "",
+    "...{}",
     "test/domain/Ledger.test.ts"
   ),
   one("a circle is followed", "src/domain/Chain.ts", "if (next === name)", "if (false)", chain)
