@@ -13,6 +13,7 @@ import { dirname, join, resolve } from "node:path"
 import { evidenceMutants } from "./mutants/evidence.ts"
 import { journalMutants } from "./mutants/journal.ts"
 import { ledgerMutants } from "./mutants/ledger.ts"
+import { limitsMutants } from "./mutants/limits.ts"
 import { lockMutants } from "./mutants/lock.ts"
 import type { Mutant } from "./mutants/mutant.ts"
 import { overlapMutants } from "./mutants/overlap.ts"
@@ -46,6 +47,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...whyMutants,
   ...timeMutants,
   ...evidenceMutants,
+  ...limitsMutants,
   {
     name: "the supervisor is invoked below a mode of the link",
     edits: [

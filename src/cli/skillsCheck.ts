@@ -9,6 +9,7 @@ import type { Evidence } from "../domain/Evidence.ts"
 import { iso } from "../domain/Run.ts"
 import { next, type Schedule } from "../domain/Schedule.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
+import { showSize } from "../domain/sizes.ts"
 import { type LoadedSkills, Skills } from "../layers/Skills.ts"
 import { defineCommand, exit, shared } from "./command.ts"
 import { loadConfig } from "./config.ts"
@@ -98,9 +99,17 @@ const evidenceText = ({ files, fields, atLeastMs, atMostMs }: Evidence): string 
     ...(atMostMs === Infinity ? [] : [`at most ${showDuration(atMostMs)}`])
   ].join("; ")
 
+const limitsText = ({ timeoutMs, silenceMs, memoryBytes, graceMs }: SkillDefinition): string =>
+  [
+    `timeout ${showDuration(timeoutMs)}`,
+    ...(silenceMs === undefined ? [] : [`silence ${showDuration(silenceMs)}`]),
+    ...(memoryBytes === undefined ? [] : [`memory ${showSize(memoryBytes)}`]),
+    `grace ${showDuration(graceMs)}`
+  ].join(", ")
+
 const settings = (skill: SkillDefinition): ReadonlyArray<readonly [string, string]> => [
   ["work", workText(skill)],
-  ["limits", `timeout ${showDuration(skill.timeoutMs)}, grace ${showDuration(skill.graceMs)}`],
+  ["limits", limitsText(skill)],
   [
     "retry",
     `${skill.retry.attemptsMax} attempts, ${showDuration(skill.retry.firstMs)} apart and doubling, ` +

@@ -43,7 +43,7 @@ import { Supervisor } from "./Supervisor.ts"
 export interface SkillGiven {
   readonly name: string
   readonly description: string
-  readonly settings: Omit<SkillSettings, "run" | "module" | "prompt" | "env" | "grace">
+  readonly settings: Omit<SkillSettings, "run" | "module" | "prompt" | "env" | "grace" | "silence" | "memory">
   readonly work: FunctionWork
 }
 

@@ -17,13 +17,13 @@ import type { ProcessIdentity } from "../domain/Attempt.ts"
 import type { Environment } from "../domain/Environment.ts"
 import type { SpawnFailed } from "../domain/Errors.ts"
 import { type Channel, channelOver } from "./Channel.ts"
-import { sleepLong } from "./clock.ts"
-import { openOutput } from "./Output.ts"
-import { type Family, membersOf, processIdentity } from "./platform.ts"
+import { limitMet, type LimitMet, type Limits } from "./Limits.ts"
+import { openOutput, type Output, stateOf } from "./Output.ts"
+import { census, type Family, membersAmong, membersOf, outOfMemoryKills, processIdentity, residentBytes } from "./platform.ts"
 import { checkProgram, spawnFailed } from "./spawn.ts"
 
 /** What to start. */
-export interface ProcessSpec<E, R> {
+export interface ProcessSpec<E, R> extends Limits {
   /** Never seen by a shell. The first word is a path (relative to `cwd`) or a program on the PATH of `env`. */
   readonly argv: readonly [string, ...ReadonlyArray<string>]
   readonly cwd: string
@@ -31,7 +31,8 @@ export interface ProcessSpec<E, R> {
   readonly env: Environment
   /** The run's folder, absolute: `stdout.log` and `stderr.log` are made anew in it. */
   readonly directory: string
-  readonly timeoutMs: number
+  /** Grows with each step that it comes to: a sign of life, as is whatever it prints. */
+  readonly asked?: (() => number) | undefined
   /** Between TERM and KILL. */
   readonly graceMs: number
   /** Runs before anything of the process is believed; when it fails the process is stopped and the run fails with it. */
@@ -40,11 +41,15 @@ export interface ProcessSpec<E, R> {
   readonly serve?: (channel: Channel) => Effect.Effect<unknown, never, R>
 }
 
-/** How a process ended. `LeftChildren`: some of its family outlived KILL, and a person should look. */
+/**
+ * How a process ended. `OutOfMemory`: KILL, as the kernel ended something of our control group for want of memory.
+ * `LeftChildren`: some of its family outlived KILL, and a person should look.
+ */
 export type ProcessEnd =
   | { readonly _tag: "Exited"; readonly code: number }
   | { readonly _tag: "Signalled"; readonly signal: NodeJS.Signals }
-  | { readonly _tag: "TimedOut" }
+  | { readonly _tag: "OutOfMemory" }
+  | LimitMet
   | { readonly _tag: "LeftChildren"; readonly pids: ReadonlyArray<number> }
 
 /** A run as the journal knows it: its folder, and the process of its latest attempt, if it has one. */
@@ -57,8 +62,9 @@ export class Process extends Context.Service<
   Process,
   {
     /**
-     * Runs a process to its end. After `timeoutMs`, or when this is interrupted, its family gets TERM, `graceMs` later KILL, and this
-     * waits until it is gone; what a process leaves behind when it ends by itself gets a second at most between the two.
+     * Runs a process to its end. When it meets a limit, or when this is interrupted, its family gets TERM, `graceMs` later KILL, and
+     * this waits until it is gone. There is no grace for one that takes too much memory; what a process leaves behind when it ends by
+     * itself gets a second at most between the two.
      */
     readonly run: <E = never, R = never>(spec: ProcessSpec<E, R>) => Effect.Effect<ProcessEnd, SpawnFailed | E, R>
     /** Ends a run's family without a grace, and returns once it is gone. */
@@ -69,25 +75,43 @@ export class Process extends Context.Service<
     ) => Effect.Effect<{ readonly killed: number; readonly alive: ReadonlyArray<number> }>
   }
 >()("holdfast/layers/Process") {
-  static readonly layer = Layer.sync(Process, () => Process.of({ run, terminate, survivors }))
+  static readonly layer = Layer.effect(
+    Process,
+    // One look serves all whose memory is limited.
+    Effect.map(Effect.cachedWithTTL(census, "500 millis"), (seen) => Process.of({ run: (spec) => run(spec, seen), terminate, survivors }))
+  )
 }
 
-const run = Effect.fn("Process.run")(function* <E, R>(spec: ProcessSpec<E, R>): Effect.fn.Return<ProcessEnd, SpawnFailed | E, R> {
+const run = Effect.fn("Process.run")(function* <E, R>(
+  spec: ProcessSpec<E, R>,
+  seen: typeof census
+): Effect.fn.Return<ProcessEnd, SpawnFailed | E, R> {
   let left: ReadonlyArray<number> = []
+  let graceMs = spec.graceMs
   const end = yield* Effect.scoped(
     Effect.gen(function* () {
+      const killsBefore = yield* outOfMemoryKills
       const child = yield* Effect.acquireRelease(start(spec), (child) =>
-        Effect.map(finish(child, spec), (alive) => {
+        Effect.map(finish(child, spec.directory, graceMs), (alive) => {
           left = alive
         })
       )
       const identity = yield* processIdentity(child.pid)
       yield* spec.onSpawned(identity ?? { pid: child.pid, startTime: "unknown", bootId: "unknown" }) // It has ended already.
-      return yield* Effect.raceFirst(Deferred.await(child.ended), Effect.as(sleepLong(spec.timeoutMs), { _tag: "TimedOut" } as const))
+      const sign = () => [spec.asked?.(), ...child.outputs.map(stateOf)].join(" ")
+      const members = Effect.map(seen, membersAmong(familyOf(child, spec.directory)))
+      const resident = (limit: number) => Effect.flatMap(members, (found) => residentBytes(found, limit))
+      const end = yield* Effect.raceFirst(Deferred.await(child.ended), limitMet(spec, sign, resident))
+      if (end._tag === "OverMemory") graceMs = 0 // It would go on taking more.
+      return wasKilled(end) && (yield* outOfMemoryKills) !== killsBefore ? ({ _tag: "OutOfMemory" } as const) : end
     })
   )
   return left.length === 0 ? end : { _tag: "LeftChildren", pids: left }
 })
+
+/** KILL from outside; a shell says so of its child by the code 137. */
+const wasKilled = (end: ProcessEnd): boolean =>
+  (end._tag === "Signalled" && end.signal === "SIGKILL") || (end._tag === "Exited" && end.code === 137)
 
 const survivors = Effect.fn("Process.survivors")((orphans: ReadonlyArray<Orphan>) => stopAll(orphans, 1_000))
 
@@ -107,7 +131,10 @@ interface Child {
   readonly process: ChildProcess
   readonly ended: Deferred.Deferred<ProcessEnd>
   readonly serving: Fiber.Fiber<unknown> | undefined
+  readonly outputs: ReadonlyArray<Output>
 }
+
+const familyOf = ({ pid }: Child, directory: string): Family => ({ groups: new Set([pid]), directories: new Set([directory]) })
 
 const start = Effect.fnUntraced(function* <E, R>(spec: ProcessSpec<E, R>): Effect.fn.Return<Child, SpawnFailed, R | Scope.Scope> {
   yield* checkProgram(spec)
@@ -137,16 +164,13 @@ const start = Effect.fnUntraced(function* <E, R>(spec: ProcessSpec<E, R>): Effec
   })
   const serving =
     spec.serve === undefined ? undefined : yield* Effect.forkDetach(spec.serve(channelOver(process.stdio[3] as Duplex, lineLengthMax)))
-  return { pid: process.pid, process, ended, serving }
+  return { pid: process.pid, process, ended, serving, outputs }
 })
 
 /** Stops what is still there, then waits for the child to be reaped. Returns the pids that outlived even KILL. */
-const finish = Effect.fnUntraced(function* <E, R>(child: Child, { directory, graceMs }: ProcessSpec<E, R>) {
+const finish = Effect.fnUntraced(function* (child: Child, directory: string, graceMs: number) {
   const running = child.process.exitCode === null && child.process.signalCode === null
-  const { killed, alive } = yield* stop(
-    { groups: new Set([child.pid]), directories: new Set([directory]) },
-    running ? graceMs : Math.min(graceMs, leftGraceMs)
-  )
+  const { killed, alive } = yield* stop(familyOf(child, directory), running ? graceMs : Math.min(graceMs, leftGraceMs))
   if (!running && killed > 0) yield* Effect.logWarning(`RUN_LEFT_CHILDREN ${directory}: ${killed} processes stopped after the run ended`)
   if (alive.length > 0) yield* Effect.logError(`RUN_LEFT_CHILDREN ${directory}: processes ${alive.join(", ")} outlived KILL`)
   else yield* Deferred.await(child.ended)
