@@ -1,8 +1,9 @@
-/** Broken promises of what ends an attempt, and of what its ending is called. */
+/** Broken promises of what ends an attempt, what its ending is called, and how its processes are found. */
 import { type Mutant, one } from "./mutant.ts"
 
 const limits = "test/layers/Limits.test.ts"
 const endings = "test/layers/endings.test.ts"
+const census = "test/layers/Census.test.ts"
 const real = "test/layers/Process.test.ts"
 
 export const limitsMutants: ReadonlyArray<Mutant> = [
@@ -76,6 +77,22 @@ export const limitsMutants: ReadonlyArray<Mutant> = [
     `failed("RUN_SIGNAL"`,
     `failed("RUN_KILLED" as never`,
     "test/docs.test.ts",
+    real
+  ),
+  one("census: each who asks has a look of its own", "src/layers/Census.ts", "if (seen.asked >= mine)", "if (seen.asked > asked)", census),
+  one(
+    "census: an answer is older than its question",
+    "src/layers/Census.ts",
+    "seen = { asked: answered,",
+    "seen = { asked: answered + 1,",
+    census
+  ),
+  one("census: it never rests", "src/layers/Census.ts", "4 * (", "0 * (", census),
+  one(
+    "what forks while it is killed is left alive",
+    "src/layers/Process.ts",
+    "alive = yield* members // Each time anew",
+    "// Each time anew",
     real
   )
 ]

@@ -16,10 +16,12 @@ import type { Duplex } from "node:stream"
 import type { ProcessIdentity } from "../domain/Attempt.ts"
 import type { Environment } from "../domain/Environment.ts"
 import type { SpawnFailed } from "../domain/Errors.ts"
+import { type Census, makeCensus } from "./Census.ts"
 import { type Channel, channelOver } from "./Channel.ts"
+import { monotonicMs } from "./clock.ts"
 import { limitMet, type LimitMet, type Limits } from "./Limits.ts"
 import { openOutput, type Output, stateOf } from "./Output.ts"
-import { census, type Family, membersAmong, membersOf, outOfMemoryKills, processIdentity, residentBytes } from "./platform.ts"
+import { type Family, type Member, membersAmong, outOfMemoryKills, processIdentity, residentBytes } from "./platform.ts"
 import { checkProgram, spawnFailed } from "./spawn.ts"
 
 /** What to start. */
@@ -77,14 +79,19 @@ export class Process extends Context.Service<
 >()("holdfast/layers/Process") {
   static readonly layer = Layer.effect(
     Process,
-    // One look serves all whose memory is limited.
-    Effect.map(Effect.cachedWithTTL(census, "500 millis"), (seen) => Process.of({ run: (spec) => run(spec, seen), terminate, survivors }))
+    Effect.map(makeCensus(), (census) =>
+      Process.of({
+        run: (spec) => run(spec, census),
+        terminate: (run) => Effect.asVoid(stopAll([run], 0, census)),
+        survivors: (orphans) => stopAll(orphans, 1_000, census)
+      })
+    )
   )
 }
 
 const run = Effect.fn("Process.run")(function* <E, R>(
   spec: ProcessSpec<E, R>,
-  seen: typeof census
+  census: Census
 ): Effect.fn.Return<ProcessEnd, SpawnFailed | E, R> {
   let left: ReadonlyArray<number> = []
   let graceMs = spec.graceMs
@@ -92,14 +99,14 @@ const run = Effect.fn("Process.run")(function* <E, R>(
     Effect.gen(function* () {
       const killsBefore = yield* outOfMemoryKills
       const child = yield* Effect.acquireRelease(start(spec), (child) =>
-        Effect.map(finish(child, spec.directory, graceMs), (alive) => {
+        Effect.map(finish(child, spec.directory, graceMs, census), (alive) => {
           left = alive
         })
       )
       const identity = yield* processIdentity(child.pid)
       yield* spec.onSpawned(identity ?? { pid: child.pid, startTime: "unknown", bootId: "unknown" }) // It has ended already.
       const sign = () => [spec.asked?.(), ...child.outputs.map(stateOf)].join(" ")
-      const members = Effect.map(seen, membersAmong(familyOf(child, spec.directory)))
+      const members = Effect.map(census, membersAmong(familyOf(child, spec.directory)))
       const resident = (limit: number) => Effect.flatMap(members, (found) => residentBytes(found, limit))
       const end = yield* Effect.raceFirst(Deferred.await(child.ended), limitMet(spec, sign, resident))
       if (end._tag === "OverMemory") graceMs = 0 // It would go on taking more.
@@ -113,17 +120,13 @@ const run = Effect.fn("Process.run")(function* <E, R>(
 const wasKilled = (end: ProcessEnd): boolean =>
   (end._tag === "Signalled" && end.signal === "SIGKILL") || (end._tag === "Exited" && end.code === 137)
 
-const survivors = Effect.fn("Process.survivors")((orphans: ReadonlyArray<Orphan>) => stopAll(orphans, 1_000))
-
-const terminate = Effect.fn("Process.terminate")((run: Orphan) => Effect.asVoid(stopAll([run], 0)))
-
-const stopAll = Effect.fnUntraced(function* (orphans: ReadonlyArray<Orphan>, graceMs: number) {
+const stopAll = Effect.fnUntraced(function* (orphans: ReadonlyArray<Orphan>, graceMs: number, census: Census) {
   const groups = new Set<number>()
   for (const { process: known } of orphans) {
     const living = known === undefined ? undefined : yield* processIdentity(known.pid)
     if (living !== undefined && living.startTime === known!.startTime && living.bootId === known!.bootId) groups.add(known!.pid)
   }
-  return yield* stop({ groups, directories: new Set(orphans.map((orphan) => orphan.directory)) }, graceMs)
+  return yield* stop({ groups, directories: new Set(orphans.map((orphan) => orphan.directory)) }, graceMs, census)
 })
 
 interface Child {
@@ -168,9 +171,9 @@ const start = Effect.fnUntraced(function* <E, R>(spec: ProcessSpec<E, R>): Effec
 })
 
 /** Stops what is still there, then waits for the child to be reaped. Returns the pids that outlived even KILL. */
-const finish = Effect.fnUntraced(function* (child: Child, directory: string, graceMs: number) {
+const finish = Effect.fnUntraced(function* (child: Child, directory: string, graceMs: number, census: Census) {
   const running = child.process.exitCode === null && child.process.signalCode === null
-  const { killed, alive } = yield* stop(familyOf(child, directory), running ? graceMs : Math.min(graceMs, leftGraceMs))
+  const { killed, alive } = yield* stop(familyOf(child, directory), running ? graceMs : Math.min(graceMs, leftGraceMs), census)
   if (!running && killed > 0) yield* Effect.logWarning(`RUN_LEFT_CHILDREN ${directory}: ${killed} processes stopped after the run ended`)
   if (alive.length > 0) yield* Effect.logError(`RUN_LEFT_CHILDREN ${directory}: processes ${alive.join(", ")} outlived KILL`)
   else yield* Deferred.await(child.ended)
@@ -180,28 +183,36 @@ const finish = Effect.fnUntraced(function* (child: Child, directory: string, gra
 })
 
 /** TERM, a grace, then KILL as long as anybody is there, for five seconds. */
-const stop = Effect.fnUntraced(function* (family: Family, graceMs: number) {
+const stop = Effect.fnUntraced(function* (family: Family, graceMs: number, census: Census) {
+  const members = Effect.map(census, membersAmong(family))
   const seen = new Set<number>()
-  let alive = yield* signal(family, "SIGTERM", seen)
-  for (let waitedMs = 0, pauseMs = 10; alive.length > 0 && waitedMs < graceMs; waitedMs += pauseMs, pauseMs = Math.min(pauseMs * 2, 250)) {
-    yield* Effect.sleep(Math.min(pauseMs, graceMs - waitedMs))
-    alive = (yield* membersOf(family)).map((member) => member.pid)
+  let alive = yield* members
+  yield* signal(family, alive, "SIGTERM", seen)
+  const killAtMs = (yield* monotonicMs) + graceMs
+  for (let pauseMs = 10, leftMs = graceMs; alive.length > 0 && leftMs > 0; pauseMs = Math.min(pauseMs * 2, 250)) {
+    yield* Effect.sleep(Math.min(pauseMs, leftMs))
+    alive = yield* members
+    leftMs = killAtMs - (yield* monotonicMs)
   }
-  for (let waitedMs = 0; alive.length > 0 && waitedMs < killedWithinMs; waitedMs += 50) {
-    yield* signal(family, "SIGKILL", seen) // Each time anew: what forks in between is found as well.
+  const untilMs = (yield* monotonicMs) + killedWithinMs
+  while (alive.length > 0 && (yield* monotonicMs) < untilMs) {
+    yield* signal(family, alive, "SIGKILL", seen)
     yield* Effect.sleep(50)
-    alive = (yield* membersOf(family)).map((member) => member.pid)
+    alive = yield* members // Each time anew: what forks in between is found as well.
   }
-  return { killed: seen.size - alive.length, alive }
+  return { killed: seen.size - alive.length, alive: alive.map(({ pid }) => pid) }
 })
 
 /** Signals each group once, and each member that has left its group. */
-const signal = Effect.fnUntraced(function* (family: Family, name: "SIGTERM" | "SIGKILL", seen: Set<number>) {
-  const members = yield* membersOf(family)
-  const targets = new Set(members.map(({ pid, group }) => (family.groups.has(group) ? -group : pid)))
+const signal = Effect.fnUntraced(function* (
+  { groups }: Family,
+  members: ReadonlyArray<Member>,
+  name: "SIGTERM" | "SIGKILL",
+  seen: Set<number>
+) {
+  const targets = new Set(members.map(({ pid, group }) => (groups.has(group) ? -group : pid)))
   for (const target of targets) yield* Effect.ignore(Effect.try(() => process.kill(target, name))) // It may have ended meanwhile.
   for (const { pid } of members) seen.add(pid)
-  return members.map((member) => member.pid)
 })
 
 const leftGraceMs = 1_000

@@ -64,9 +64,6 @@ export const membersAmong =
   (all: ReadonlyArray<Member>): ReadonlyArray<Member> =>
     all.filter(({ group, directory }) => groups.has(group) || (directory !== undefined && directories.has(directory)))
 
-/** The family's living processes, ourselves left out. */
-export const membersOf = (family: Family): Effect.Effect<ReadonlyArray<Member>> => Effect.map(census, membersAmong(family))
-
 /**
  * Resident memory of these processes together, in bytes. What they share is counted with each of them, unless only that makes it more
  * than `limit`: then each is asked for its part of it (Linux), which takes longer. One that has ended holds nothing.
