@@ -15,6 +15,7 @@ import { evidenceMutants } from "./mutants/evidence.ts"
 import { inputMutants } from "./mutants/input.ts"
 import { journalMutants } from "./mutants/journal.ts"
 import { ledgerMutants } from "./mutants/ledger.ts"
+import { limitsMutants } from "./mutants/limits.ts"
 import { lockMutants } from "./mutants/lock.ts"
 import type { Mutant } from "./mutants/mutant.ts"
 import { standingMutants } from "./mutants/standing.ts"
@@ -68,6 +69,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...skillFolderMutants,
   ...inputMutants,
   ...publicMutants,
+  ...limitsMutants,
   {
     name: "the supervisor is invoked below a mode of the link",
     edits: [

@@ -3,9 +3,10 @@ import { assert, describe, it } from "vitest"
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { commands } from "../src/cli/commands.ts"
+import { endings } from "../src/domain/Ending.ts"
 import { JournalEvent } from "../src/domain/JournalEvent.ts"
 import { runtimeMachine } from "../src/machines/runtime.ts"
-import { modesTable, runtimeDiagram } from "./docs.ts"
+import { endingsTable, modesTable, runtimeDiagram } from "./docs.ts"
 
 const root = resolve(import.meta.dirname, "..")
 const read = (file: string): string => readFileSync(join(root, file), "utf8")
@@ -20,6 +21,26 @@ describe("the table of modes", () => {
     for (const file of ["README.md", "docs/modes.md"]) same(file, /^\| mode \| means \|.*(?:\n\|.*)+/m, modesTable())
   })
 })
+
+describe("the table of endings", () => {
+  it("is the code's, in docs/endings.md (UPDATE_DOCS=1 writes it anew)", () => {
+    same("docs/endings.md", /^\| code \| what it means \|.*(?:\n\|.*)+/m, endingsTable())
+  })
+
+  it("has every code that the source gives an attempt, and no other", () => {
+    const files = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"))
+    const sources = files.filter((file) => file !== "domain/Ending.ts").map((file) => read(`src/${file}`))
+    const spoken = sources.flatMap((text) =>
+      [...text.matchAll(/"((?:RUN|MODULE)_[A-Z0-9_]+|STEP_INVALID|PROMPT_BUDGET|SKILL_CHANGED)"/g)].map(([, code]) => code!)
+    )
+    const named = spoken.filter((code) => !asked.has(code))
+    assert.sameMembers([...new Set([...named, ...errnos.map((errno) => `RUN_SPAWN_${errno}`)])], Object.keys(endings))
+  })
+})
+/** Answers to who asks about a run: no endings. */
+const asked = new Set(["RUN_NOT_ENDED", "RUN_NOT_PARKED", "RUN_OVERLAP", "RUN_PARKED", "RUN_SETTLED", "RUN_UNKNOWN"])
+/** Starts that the system refuses: what it says becomes the code. */
+const errnos = ["ENOENT", "EACCES", "E2BIG", "EAGAIN", "ENOMEM", "EMFILE", "ENFILE", "ETXTBSY"]
 
 describe("the diagram of the runtime", () => {
   it("is the machine's (UPDATE_DOCS=1 writes it anew)", () => {

@@ -1,5 +1,6 @@
 /** What the documents copy from the code: each of these makes the text anew, so that a page cannot drift from what it speaks of. */
 import type { StateNode } from "xstate"
+import { type EndingMeaning, endings } from "../src/domain/Ending.ts"
 import { guarantees, type Mode } from "../src/machines/guarantees.ts"
 import { runtimeMachine } from "../src/machines/runtime.ts"
 
@@ -10,6 +11,13 @@ export const modesTable = (): string => {
     return [`\`${mode}\``, means, local, session, gateway, results]
   })
   const head = ["mode", "means", "local skills", "`needs: [session]`", "`needs: [gateway]`", "results"]
+  return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")
+}
+
+/** How attempts end that come to nothing, as a table. */
+export const endingsTable = (): string => {
+  const rows = Object.entries<EndingMeaning>(endings).map(([code, { means, retried, fix }]) => [`\`${code}\``, means, retried, fix])
+  const head = ["code", "what it means", "tried again", "what to do"]
   return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")
 }
 

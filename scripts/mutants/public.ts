@@ -32,15 +32,15 @@ export const publicMutants: ReadonlyArray<Mutant> = [
   one(
     "what a run leaves behind is left to itself",
     children,
-    "{ groups: new Set([child.pid]), directories: new Set([directory]) },",
-    "{ groups: new Set(running ? [child.pid] : []), directories: new Set(running ? [directory] : []) },",
+    "stop(familyOf(child, directory), running",
+    "stop(running ? familyOf(child, directory) : { groups: new Set<number>(), directories: new Set<string>() }, running",
     processes
   ),
   one(
     "what left its group is not looked for",
     children,
-    "groups: new Set([child.pid]), directories: new Set([directory])",
-    "groups: new Set([child.pid]), directories: new Set<string>()",
+    "groups: new Set([pid]), directories: new Set([directory])",
+    "groups: new Set([pid]), directories: new Set<string>()",
     processes
   ),
   one("the orphans on record are left to themselves", children, "groups.add(known!.pid)", "groups.delete(known!.pid)", processes),

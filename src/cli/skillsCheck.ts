@@ -13,6 +13,7 @@ import { iso } from "../domain/Run.ts"
 import { next, type Schedule } from "../domain/Schedule.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
 import { Disk } from "../layers/Disk.ts"
+import { showSize } from "../domain/sizes.ts"
 import { type LoadedSkills, Skills } from "../layers/Skills.ts"
 import { clockTime, type Timing } from "../domain/Timing.ts"
 import { readState } from "../layers/StateStore.ts"
@@ -139,9 +140,17 @@ const timingText = ({ zone, delayMs, catchUpWindowMs, startWithinMs, lateHours, 
 
 const approvalText = (approval: Approval | undefined): string => `by ${shown(approval?.by)} at ${iso(approval?.atMs ?? 0)}`
 
+const limitsText = ({ timeoutMs, silenceMs, memoryBytes, graceMs }: SkillDefinition): string =>
+  [
+    `timeout ${showDuration(timeoutMs)}`,
+    ...(silenceMs === undefined ? [] : [`silence ${showDuration(silenceMs)}`]),
+    ...(memoryBytes === undefined ? [] : [`memory ${showSize(memoryBytes)}`]),
+    `grace ${showDuration(graceMs)}`
+  ].join(", ")
+
 const settings = (skill: SkillDefinition, approvals: ReadonlyMap<string, Approval>): ReadonlyArray<readonly [string, string]> => [
   ["work", workText(skill)],
-  ["limits", `timeout ${showDuration(skill.timeoutMs)}, grace ${showDuration(skill.graceMs)}`],
+  ["limits", limitsText(skill)],
   [
     "retry",
     `${skill.retry.attemptsMax} attempts, ${showDuration(skill.retry.firstMs)} apart and doubling, ` +

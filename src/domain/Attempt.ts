@@ -1,4 +1,5 @@
 /** One try of a run: what it is given, and what it comes to. */
+import type { Ending } from "./Ending.ts"
 import type { RunId } from "./Run.ts"
 import type { Fields } from "./SkillContext.ts"
 
@@ -17,23 +18,7 @@ export type AttemptEnd =
   | { readonly _tag: "Mismatched"; readonly reason: string }
   /** It was not made: its run waited for longer than its skill permits. */
   | { readonly _tag: "TooLate"; readonly reason: string }
-  | { readonly _tag: "Failed"; readonly code: AttemptFailure; readonly reason: string; readonly retryable: boolean }
-
-/** Why an attempt failed, for programs. */
-export type AttemptFailure =
-  | "RUN_EXIT"
-  | "RUN_SIGNAL"
-  | "RUN_TIMEOUT"
-  | "RUN_RESULT"
-  | "RUN_THREW"
-  | "RUN_LEFT_CHILDREN"
-  | "RUN_SPAWN"
-  | "SKILL_CHANGED"
-  | "MODULE_SYNTAX"
-  | "MODULE_IMPORT_FAILED"
-  | "MODULE_SHAPE"
-  | "PROMPT_BUDGET"
-  | "STEP_INVALID"
+  | { readonly _tag: "Failed"; readonly code: Ending; readonly reason: string; readonly retryable: boolean }
 
 /** What every kind of work needs to know of the attempt it makes. */
 export interface AttemptFacts {

@@ -47,6 +47,10 @@ export interface SkillDefinition {
   /** An attempt that takes longer is stopped: TERM to its group, `graceMs` later KILL. */
   readonly timeoutMs: number
   readonly graceMs: number
+  /** An attempt that for so long prints nothing and comes to no step is stopped like one that takes too long. */
+  readonly silenceMs?: number
+  /** An attempt whose processes together hold more resident memory is killed. */
+  readonly memoryBytes?: number
   readonly retry: Retry
   readonly catchUp: CatchUp
   /** When work begins beyond its slot; without it, with the slot. */

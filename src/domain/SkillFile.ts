@@ -8,7 +8,7 @@ import type { AgentSettings } from "./Agent.ts"
 import { parseDuration, showDuration } from "./durations.ts"
 import { mayDeclare } from "./Environment.ts"
 import { type ScheduleInvalid, shown, SkillInvalid } from "./Errors.ts"
-import { durationField, textField } from "./fields.ts"
+import { durationField, sizeField, textField } from "./fields.ts"
 import type { Schedule } from "./Schedule.ts"
 import { readSchedule, ScheduleSettings, type Where } from "./ScheduleFile.ts"
 import { failuresRemembered } from "./Ledger.ts"
@@ -16,6 +16,7 @@ import { type Intensity, skillIntensity } from "./policies/intensity.ts"
 import { nameRule } from "./Run.ts"
 import { timingOf, timingSettings } from "./TimingFile.ts"
 import { overlaps, promptsMax, type SkillDefinition, skillDefaults } from "./Skill.ts"
+import { parseSize } from "./sizes.ts"
 
 const dayMs = 86_400_000
 const maybe = Schema.optionalKey
@@ -43,6 +44,8 @@ export const SkillSettings = Schema.Struct({
     })
   ),
   timeout: maybe(durationField(1, 366 * dayMs, "an attempt that takes longer is stopped")),
+  silence: maybe(durationField(1_000, 366 * dayMs, "an attempt that prints nothing and comes to no step for so long is stopped")),
+  memory: maybe(sizeField(1_000_000, 1_000_000_000_000, "an attempt whose processes hold more is killed")),
   grace: maybe(durationField(0, 3_600_000, "from TERM to KILL when an attempt is stopped")),
   catchUp: maybe(Schema.Literals(["latest", "all", "none"]).annotate({ description: "which of the missed slots run" })),
   ...timingSettings,
@@ -164,6 +167,7 @@ export const draftSkill = ({
   const schedule = settings.schedule === undefined ? noSchedule : readSchedule(settings.schedule, zone, where)
   const atLeastMs = ms(evidence?.atLeast, 0)
   const atMostMs = ms(evidence?.atMost, Infinity)
+  const limited = folder === "" ? (["silence", "memory"] as const).filter((key) => settings[key] !== undefined) : []
   const astray = folder === "" ? (evidence?.files ?? []).findIndex((file) => !file.startsWith("/")) : -1
   const disorder = [
     ...(firstMs <= capMs
@@ -191,6 +195,15 @@ export const draftSkill = ({
     ...(settings.perDay === undefined || settings.prompt === true
       ? []
       : [invalid("FIELD_RANGE", where(["perDay"]), String(settings.perDay), "perDay only beside prompt: true", "remove perDay")]),
+    ...limited.map((key) =>
+      invalid(
+        "FIELD_RANGE",
+        where([key]),
+        settings[key]!,
+        "a skill with processes of its own: one given in code has none",
+        `remove ${key}, or make it a module`
+      )
+    ),
     ...(astray < 0
       ? []
       : [
@@ -216,6 +229,8 @@ export const draftSkill = ({
     schedule: schedule.success,
     work: work.success,
     timeoutMs: ms(settings.timeout, skillDefaults.timeoutMs),
+    ...(settings.silence === undefined ? {} : { silenceMs: parseDuration(settings.silence)! }),
+    ...(settings.memory === undefined ? {} : { memoryBytes: parseSize(settings.memory)! }),
     graceMs: ms(settings.grace, skillDefaults.graceMs),
     retry: { attemptsMax, firstMs, capMs },
     catchUp: settings.catchUp ?? skillDefaults.catchUp,

@@ -6,6 +6,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import { nearest, shown } from "./Errors.ts"
 import { durationWant, parseDuration, showDuration } from "./durations.ts"
+import { parseSize, showSize, sizeWant } from "./sizes.ts"
 
 export type Path = ReadonlyArray<PropertyKey>
 
@@ -39,23 +40,32 @@ export const fieldName = (path: Path): string =>
 
 /** A string that is a duration of `leastMs` to `mostMs`; it stays a string, for `parseDuration`. */
 export const durationField = (leastMs: number, mostMs: number, description: string) =>
-  Schema.String.check(
-    Schema.makeFilter(
-      (text) => parseDuration(text) !== undefined,
-      { expected: durationWant, code: "FIELD_TYPE", toJsonSchema: () => ({}) },
-      true
-    ),
-    Schema.makeFilter((text) => inRange(parseDuration(text), leastMs, mostMs), {
-      expected: `${showDuration(leastMs)} to ${showDuration(mostMs)}`,
-      toJsonSchema: () => ({})
-    })
-  ).annotate({ description })
+  amountField({ read: parseDuration, show: showDuration, want: durationWant }, leastMs, mostMs, description)
+
+/** A string that is a size of `leastBytes` to `mostBytes`; it stays a string, for `parseSize`. */
+export const sizeField = (leastBytes: number, mostBytes: number, description: string) =>
+  amountField({ read: parseSize, show: showSize, want: sizeWant }, leastBytes, mostBytes, description)
 
 /** A string that satisfies a rule; `want` says which. */
 export const textField = (rule: (text: string) => boolean, want: string, description: string) =>
   Schema.String.check(Schema.makeFilter(rule, { expected: want, toJsonSchema: () => ({}) })).annotate({ description })
 
-const inRange = (ms: number | undefined, leastMs: number, mostMs: number) => ms !== undefined && ms >= leastMs && ms <= mostMs
+interface Amount {
+  readonly read: (text: string) => number | undefined
+  readonly show: (amount: number) => string
+  readonly want: string
+}
+
+const amountField = ({ read, show, want }: Amount, least: number, most: number, description: string) =>
+  Schema.String.check(
+    Schema.makeFilter((text) => read(text) !== undefined, { expected: want, code: "FIELD_TYPE", toJsonSchema: () => ({}) }, true),
+    Schema.makeFilter((text) => inRange(read(text), least, most), {
+      expected: `${show(least)} to ${show(most)}`,
+      toJsonSchema: () => ({})
+    })
+  ).annotate({ description })
+
+const inRange = (amount: number | undefined, least: number, most: number) => amount !== undefined && amount >= least && amount <= most
 
 const problemsOf = (issue: SchemaIssue.Issue, path: Path, root: unknown): ReadonlyArray<FieldProblem> => {
   const value = at(root, path)

@@ -6,7 +6,7 @@
 import { spawnSync } from "node:child_process"
 import { registerHooks } from "node:module"
 import { pathToFileURL } from "node:url"
-import type { AttemptFailure } from "../domain/Attempt.ts"
+import type { Ending } from "../domain/Ending.ts"
 import type { SkillFunction } from "../domain/SkillContext.ts"
 import { context, stopping } from "./context.ts"
 import { ask, onClose, StepRefused } from "./pipe.ts"
@@ -40,7 +40,7 @@ const end = async (message: object): Promise<void> => {
 }
 let ended = false
 
-const fail = (code: AttemptFailure, reason: string, retryable: boolean) => end({ type: "failed", code, reason, retryable })
+const fail = (code: Ending, reason: string, retryable: boolean) => end({ type: "failed", code, reason, retryable })
 
 const threw = (error: unknown): Promise<void> => {
   console.error(error) // The whole stack, for whoever reads stderr.log.

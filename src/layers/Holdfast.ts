@@ -54,7 +54,7 @@ import * as Watch from "./Watch.ts"
 export interface SkillGiven {
   readonly name: string
   readonly description: string
-  readonly settings: Omit<SkillSettings, "run" | "module" | "prompt" | "perDay" | "env" | "grace">
+  readonly settings: Omit<SkillSettings, "run" | "module" | "prompt" | "perDay" | "env" | "grace" | "silence" | "memory">
   readonly work: FunctionWork
 }
 

@@ -66,6 +66,11 @@ export const redactFiles = (directory: string, names: ReadonlyArray<string>, sec
       ),
     { discard: true }
   )
+/** A text that is another one once more was printed. */
+export const stateOf = ({ fd }: Output): string => {
+  const { size, mtimeMs } = fs.fstatSync(fd)
+  return `${size}@${mtimeMs}`
+}
 
 /** The last line of a file that holds more than white space, from its last 4 KiB; empty when there is none. */
 export const lastLine = (path: string): Effect.Effect<string> =>

@@ -18,15 +18,17 @@ import type { ProcessIdentity } from "../domain/Attempt.ts"
 import type { Environment } from "../domain/Environment.ts"
 import type { SpawnFailed } from "../domain/Errors.ts"
 import type { Redaction } from "../domain/Redaction.ts"
+import { type Census, makeCensus } from "./Census.ts"
 import { type Channel, channelOver } from "./Channel.ts"
-import { sleepLong } from "./clock.ts"
-import { openOutput, redactFiles } from "./Output.ts"
-import { type Family, membersOf, processIdentity } from "./platform.ts"
+import { monotonicMs } from "./clock.ts"
+import { limitMet, type LimitMet, type Limits } from "./Limits.ts"
+import { openOutput, type Output, redactFiles, stateOf } from "./Output.ts"
+import { type Family, type Member, membersAmong, outOfMemoryKills, processIdentity, residentBytes } from "./platform.ts"
 import { Secrets } from "./Secrets.ts"
 import { checkProgram, spawnFailed } from "./spawn.ts"
 
 /** What to start. */
-export interface ProcessSpec<E, R> {
+export interface ProcessSpec<E, R> extends Limits {
   /** Never seen by a shell. The first word is a path (relative to `cwd`) or a program on the PATH of `env`. */
   readonly argv: readonly [string, ...ReadonlyArray<string>]
   readonly cwd: string
@@ -34,7 +36,8 @@ export interface ProcessSpec<E, R> {
   readonly env: Environment
   /** The run's folder, absolute: `stdout.log` and `stderr.log` are made anew in it. */
   readonly directory: string
-  readonly timeoutMs: number
+  /** Grows with each step that it comes to: a sign of life, as is whatever it prints. */
+  readonly asked?: (() => number) | undefined
   /** Between TERM and KILL. */
   readonly graceMs: number
   /** Runs before anything of the process is believed; when it fails the process is stopped and the run fails with it. */
@@ -45,11 +48,15 @@ export interface ProcessSpec<E, R> {
   readonly serve?: (channel: Channel) => Effect.Effect<unknown, never, R>
 }
 
-/** How a process ended. `LeftChildren`: some of its family outlived KILL, and a person should look. */
+/**
+ * How a process ended. `OutOfMemory`: KILL, as the kernel ended something of our control group for want of memory.
+ * `LeftChildren`: some of its family outlived KILL, and a person should look.
+ */
 export type ProcessEnd =
   | { readonly _tag: "Exited"; readonly code: number }
   | { readonly _tag: "Signalled"; readonly signal: NodeJS.Signals }
-  | { readonly _tag: "TimedOut" }
+  | { readonly _tag: "OutOfMemory" }
+  | LimitMet
   | { readonly _tag: "LeftChildren"; readonly pids: ReadonlyArray<number> }
 
 /** A run as the journal knows it: its folder, and the process of its latest attempt, if it has one. */
@@ -62,8 +69,9 @@ export class Process extends Context.Service<
   Process,
   {
     /**
-     * Runs a process to its end. After `timeoutMs`, or when this is interrupted, its family gets TERM, `graceMs` later KILL, and this
-     * waits until it is gone; what a process leaves behind when it ends by itself gets a second at most between the two.
+     * Runs a process to its end. When it meets a limit, or when this is interrupted, its family gets TERM, `graceMs` later KILL, and
+     * this waits until it is gone. There is no grace for one that takes too much memory; what a process leaves behind when it ends by
+     * itself gets a second at most between the two.
      */
     readonly run: <E = never, R = never>(spec: ProcessSpec<E, R>) => Effect.Effect<ProcessEnd, SpawnFailed | E, R>
     /** Ends a run's family without a grace, and returns once it is gone. */
@@ -79,47 +87,58 @@ export class Process extends Context.Service<
 >()("holdfast/layers/Process") {
   static readonly layer = Layer.effect(
     Process,
-    Effect.map(Secrets, (secrets) =>
-      Process.of({ run: (spec) => run(spec, secrets), terminate, survivors: (orphans) => survivors(orphans, secrets) })
+    Effect.map(Effect.all([makeCensus(), Secrets]), ([census, secrets]) =>
+      Process.of({
+        run: (spec) => run(spec, census, secrets),
+        terminate: (run) => Effect.asVoid(stopAll([run], 0, census)),
+        survivors: (orphans) =>
+          Effect.tap(stopAll(orphans, 1_000, census), () =>
+            Effect.forEach(orphans, ({ directory }) => redactFiles(directory, [...outputs, "result.json"], secrets), { discard: true })
+          )
+      })
     )
   )
 }
 
 const run = Effect.fn("Process.run")(function* <E, R>(
   spec: ProcessSpec<E, R>,
+  census: Census,
   secrets: Redaction
 ): Effect.fn.Return<ProcessEnd, SpawnFailed | E, R> {
   let left: ReadonlyArray<number> = []
+  let graceMs = spec.graceMs
   const end = yield* Effect.scoped(
     Effect.gen(function* () {
+      const killsBefore = yield* outOfMemoryKills
       const child = yield* Effect.acquireRelease(start(spec, secrets), (child) =>
-        Effect.map(finish(child, spec), (alive) => {
+        Effect.map(finish(child, spec.directory, graceMs, census), (alive) => {
           left = alive
         })
       )
       const identity = yield* processIdentity(child.pid)
       yield* spec.onSpawned(identity ?? { pid: child.pid, startTime: "unknown", bootId: "unknown" }) // It has ended already.
-      return yield* Effect.raceFirst(Deferred.await(child.ended), Effect.as(sleepLong(spec.timeoutMs), { _tag: "TimedOut" } as const))
+      const sign = () => [spec.asked?.(), ...child.outputs.map(stateOf)].join(" ")
+      const members = Effect.map(census, membersAmong(familyOf(child, spec.directory)))
+      const resident = (limit: number) => Effect.flatMap(members, (found) => residentBytes(found, limit))
+      const end = yield* Effect.raceFirst(Deferred.await(child.ended), limitMet(spec, sign, resident))
+      if (end._tag === "OverMemory") graceMs = 0 // It would go on taking more.
+      return wasKilled(end) && (yield* outOfMemoryKills) !== killsBefore ? ({ _tag: "OutOfMemory" } as const) : end
     })
   )
   return left.length === 0 ? end : { _tag: "LeftChildren", pids: left }
 })
 
-const survivors = Effect.fn("Process.survivors")((orphans: ReadonlyArray<Orphan>, secrets: Redaction) =>
-  Effect.tap(stopAll(orphans, 1_000), () =>
-    Effect.forEach(orphans, ({ directory }) => redactFiles(directory, [...outputs, "result.json"], secrets), { discard: true })
-  )
-)
+/** KILL from outside; a shell says so of its child by the code 137. */
+const wasKilled = (end: ProcessEnd): boolean =>
+  (end._tag === "Signalled" && end.signal === "SIGKILL") || (end._tag === "Exited" && end.code === 137)
 
-const terminate = Effect.fn("Process.terminate")((run: Orphan) => Effect.asVoid(stopAll([run], 0)))
-
-const stopAll = Effect.fnUntraced(function* (orphans: ReadonlyArray<Orphan>, graceMs: number) {
+const stopAll = Effect.fnUntraced(function* (orphans: ReadonlyArray<Orphan>, graceMs: number, census: Census) {
   const groups = new Set<number>()
   for (const { process: known } of orphans) {
     const living = known === undefined ? undefined : yield* processIdentity(known.pid)
     if (living !== undefined && living.startTime === known!.startTime && living.bootId === known!.bootId) groups.add(known!.pid)
   }
-  return yield* stop({ groups, directories: new Set(orphans.map((orphan) => orphan.directory)) }, graceMs)
+  return yield* stop({ groups, directories: new Set(orphans.map((orphan) => orphan.directory)) }, graceMs, census)
 })
 
 interface Child {
@@ -127,14 +146,17 @@ interface Child {
   readonly process: ChildProcess
   readonly ended: Deferred.Deferred<ProcessEnd>
   readonly serving: Fiber.Fiber<unknown> | undefined
+  readonly outputs: ReadonlyArray<Output>
 }
+
+const familyOf = ({ pid }: Child, directory: string): Family => ({ groups: new Set([pid]), directories: new Set([directory]) })
 
 const start = Effect.fnUntraced(function* <E, R>(
   spec: ProcessSpec<E, R>,
   secrets: Redaction
 ): Effect.fn.Return<Child, SpawnFailed, R | Scope.Scope> {
   yield* checkProgram(spec)
-  const [stdout, stderr] = yield* Effect.forEach(outputs, (name) => openOutput(`${spec.directory}/${name}`, secrets)).pipe(
+  const files = yield* Effect.forEach(outputs, (name) => openOutput(`${spec.directory}/${name}`, secrets)).pipe(
     Effect.mapError((cause) => spawnFailed(spec, cause, spec.directory))
   )
   const input =
@@ -147,7 +169,7 @@ const start = Effect.fnUntraced(function* <E, R>(
         cwd: spec.cwd,
         env: { ...spec.env, HOLDFAST_RUN_DIRECTORY: spec.directory },
         detached: true,
-        stdio: [input, stdout!.fd, stderr!.fd, ...(spec.serve === undefined ? [] : ["pipe" as const])]
+        stdio: [input, files[0]!.fd, files[1]!.fd, ...(spec.serve === undefined ? [] : ["pipe" as const])]
       })
       process.on("error", refuse)
       if (process.pid !== undefined) resume(Effect.succeed(process as typeof process & { readonly pid: number }))
@@ -162,7 +184,7 @@ const start = Effect.fnUntraced(function* <E, R>(
   })
   const serving =
     spec.serve === undefined ? undefined : yield* Effect.forkDetach(spec.serve(channelOver(process.stdio[3] as Duplex, lineLengthMax)))
-  return { pid: process.pid, process, ended, serving }
+  return { pid: process.pid, process, ended, serving, outputs: files }
 })
 
 const openInput = (path: string): Effect.Effect<number, NodeJS.ErrnoException, Scope.Scope> =>
@@ -175,12 +197,9 @@ const openInput = (path: string): Effect.Effect<number, NodeJS.ErrnoException, S
   )
 
 /** Stops what is still there, then waits for the child to be reaped. Returns the pids that outlived even KILL. */
-const finish = Effect.fnUntraced(function* <E, R>(child: Child, { directory, graceMs }: ProcessSpec<E, R>) {
+const finish = Effect.fnUntraced(function* (child: Child, directory: string, graceMs: number, census: Census) {
   const running = child.process.exitCode === null && child.process.signalCode === null
-  const { killed, alive } = yield* stop(
-    { groups: new Set([child.pid]), directories: new Set([directory]) },
-    running ? graceMs : Math.min(graceMs, leftGraceMs)
-  )
+  const { killed, alive } = yield* stop(familyOf(child, directory), running ? graceMs : Math.min(graceMs, leftGraceMs), census)
   if (!running && killed > 0) yield* Effect.logWarning(`RUN_LEFT_CHILDREN ${directory}: ${killed} processes stopped after the run ended`)
   if (alive.length > 0) yield* Effect.logError(`RUN_LEFT_CHILDREN ${directory}: processes ${alive.join(", ")} outlived KILL`)
   else yield* Deferred.await(child.ended)
@@ -190,28 +209,36 @@ const finish = Effect.fnUntraced(function* <E, R>(child: Child, { directory, gra
 })
 
 /** TERM, a grace, then KILL as long as anybody is there, for five seconds. */
-const stop = Effect.fnUntraced(function* (family: Family, graceMs: number) {
+const stop = Effect.fnUntraced(function* (family: Family, graceMs: number, census: Census) {
+  const members = Effect.map(census, membersAmong(family))
   const seen = new Set<number>()
-  let alive = yield* signal(family, "SIGTERM", seen)
-  for (let waitedMs = 0, pauseMs = 10; alive.length > 0 && waitedMs < graceMs; waitedMs += pauseMs, pauseMs = Math.min(pauseMs * 2, 250)) {
-    yield* Effect.sleep(Math.min(pauseMs, graceMs - waitedMs))
-    alive = (yield* membersOf(family)).map((member) => member.pid)
+  let alive = yield* members
+  yield* signal(family, alive, "SIGTERM", seen)
+  const killAtMs = (yield* monotonicMs) + graceMs
+  for (let pauseMs = 10, leftMs = graceMs; alive.length > 0 && leftMs > 0; pauseMs = Math.min(pauseMs * 2, 250)) {
+    yield* Effect.sleep(Math.min(pauseMs, leftMs))
+    alive = yield* members
+    leftMs = killAtMs - (yield* monotonicMs)
   }
-  for (let waitedMs = 0; alive.length > 0 && waitedMs < killedWithinMs; waitedMs += 50) {
-    yield* signal(family, "SIGKILL", seen) // Each time anew: what forks in between is found as well.
+  const untilMs = (yield* monotonicMs) + killedWithinMs
+  while (alive.length > 0 && (yield* monotonicMs) < untilMs) {
+    yield* signal(family, alive, "SIGKILL", seen)
     yield* Effect.sleep(50)
-    alive = (yield* membersOf(family)).map((member) => member.pid)
+    alive = yield* members // Each time anew: what forks in between is found as well.
   }
-  return { killed: seen.size - alive.length, alive }
+  return { killed: seen.size - alive.length, alive: alive.map(({ pid }) => pid) }
 })
 
 /** Signals each group once, and each member that has left its group. */
-const signal = Effect.fnUntraced(function* (family: Family, name: "SIGTERM" | "SIGKILL", seen: Set<number>) {
-  const members = yield* membersOf(family)
-  const targets = new Set(members.map(({ pid, group }) => (family.groups.has(group) ? -group : pid)))
+const signal = Effect.fnUntraced(function* (
+  { groups }: Family,
+  members: ReadonlyArray<Member>,
+  name: "SIGTERM" | "SIGKILL",
+  seen: Set<number>
+) {
+  const targets = new Set(members.map(({ pid, group }) => (groups.has(group) ? -group : pid)))
   for (const target of targets) yield* Effect.ignore(Effect.try(() => process.kill(target, name))) // It may have ended meanwhile.
   for (const { pid } of members) seen.add(pid)
-  return members.map((member) => member.pid)
 })
 
 const outputs = ["stdout.log", "stderr.log"]

@@ -241,9 +241,9 @@ const perform = (
     const kind = definition.work
     switch (kind._tag) {
       case "Process":
-        return (yield* prepared(facts)) ?? (yield* performProcess({ ...definition, work: kind }, facts, onSpawned))
+        return (yield* prepared(facts)) ?? (yield* performProcess({ ...definition, work: kind }, facts, steps, onSpawned))
       case "Prompt":
-        return (yield* prepared(facts)) ?? (yield* performPrompt(definition, facts, beginPrompt(kind, facts), onSpawned))
+        return (yield* prepared(facts)) ?? (yield* performPrompt(definition, facts, steps, beginPrompt(kind, facts), onSpawned))
       case "Module":
         return (yield* prepared(facts)) ?? (yield* performModule({ ...definition, work: kind }, facts, steps, onSpawned))
       case "Function":
@@ -271,8 +271,8 @@ const prepared = ({ run, bin }: AttemptFacts): Effect.Effect<AttemptEnd | undefi
       onSuccess: () => undefined,
       onFailure: ({ code, operation, path }): AttemptEnd => ({
         _tag: "Failed",
-        code: "RUN_SPAWN",
-        reason: `RUN_SPAWN_${code} at ${path}: got ${code} from ${operation}, want a folder for the run; free the disk`,
+        code: "RUN_SPAWN_DIRECTORY",
+        reason: `${path}: got ${code} from ${operation}, want a folder for the run; free the disk`,
         retryable: true
       })
     })

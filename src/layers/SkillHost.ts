@@ -43,6 +43,7 @@ export const performModule = Effect.fn("SkillHost.perform")(function* <E, R>(
   const end = yield* runSkill(definition, facts, {
     argv: [execPath, "--disable-warning=ExperimentalWarning", host, work.file], // Type stripping is announced as experimental up to Node 24.
     folder: work.folder,
+    asked: steps.asked,
     onSpawned,
     serve: (channel) =>
       channel.receive((message) =>

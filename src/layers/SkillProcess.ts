@@ -2,27 +2,33 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
+import { dirname } from "node:path"
 import { env } from "node:process"
-import type { AttemptEnd, AttemptFacts, AttemptFailure, ProcessIdentity } from "../domain/Attempt.ts"
+import type { AttemptEnd, AttemptFacts, ProcessIdentity } from "../domain/Attempt.ts"
+import { type Ending, endings } from "../domain/Ending.ts"
 import { environmentOf } from "../domain/Environment.ts"
 import { shown, type SpawnFailed } from "../domain/Errors.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
 import { answerBytesMax, readAnswer } from "../domain/SkillAnswer.ts"
+import { showDuration } from "../domain/durations.ts"
+import { showSize } from "../domain/sizes.ts"
 import type { Channel } from "./Channel.ts"
 import { lastLine, redactFiles } from "./Output.ts"
 import { Process, type ProcessEnd } from "./Process.ts"
 import { Secrets } from "./Secrets.ts"
-import { isPassing, spawnFailed } from "./spawn.ts"
+import { refusal, spawnFailed } from "./spawn.ts"
+import type { Steps } from "./Steps.ts"
 
 /** Does the work of a `run` skill once. Fails only with what `onSpawned` fails with; all that the skill does is in the value. */
 export const performProcess = Effect.fn("SkillProcess.perform")(function* <E, R>(
   definition: SkillDefinition,
   facts: AttemptFacts,
+  { asked }: Pick<Steps, "asked">,
   onSpawned: (identity: ProcessIdentity) => Effect.Effect<void, E, R>
 ): Effect.fn.Return<AttemptEnd, E, R | Process> {
   const { work } = definition
   if (work._tag !== "Process") return yield* Effect.die(new Error(`${definition.name} is not a process`))
-  return yield* runProgram(definition, facts, { argv: work.argv, folder: work.folder, onSpawned })
+  return yield* runProgram(definition, facts, { argv: work.argv, folder: work.folder, asked, onSpawned })
 })
 
 /** Runs a program that may leave its answer in `HOLDFAST_RESULT`. */
@@ -34,8 +40,9 @@ export const runProgram = Effect.fnUntraced(function* <E, R>(
   const answerFile = `${facts.directory}/result.json`
   const end = yield* runSkill(definition, facts, { ...start, answerFile })
   if (end._tag !== "Exited" || end.code !== 0) return yield* failureOf(end, definition, facts)
+  if (isDeleted(facts.directory)) return failed("RUN_DIRECTORY_GONE", `${facts.directory} is gone, and what was in it`)
   const answer = readResult(answerFile)
-  return typeof answer === "string" ? failed("RUN_RESULT", `result.json: ${answer}`, false) : { _tag: "Succeeded", ...answer }
+  return typeof answer === "string" ? failed("RUN_RESULT", `result.json: ${answer}`) : { _tag: "Succeeded", ...answer }
 }, withoutSecrets)
 
 /** Once the answer was read: without a number that is one, it would be no JSON. */
@@ -50,6 +57,7 @@ function withoutSecrets<A, E, R>(work: Effect.Effect<A, E, R>, _: SkillDefinitio
 export interface SkillStart<E, R> {
   readonly argv: readonly [string, ...ReadonlyArray<string>]
   readonly folder: string
+  readonly asked: Steps["asked"]
   readonly onSpawned: (identity: ProcessIdentity) => Effect.Effect<void, E, R>
   /** The file that it reads as its input. */
   readonly stdin?: string
@@ -82,6 +90,8 @@ export const runSkill = Effect.fnUntraced(function* <E, R>(
         env: environmentOf(env, definition.env, facts, nowMs + definition.timeoutMs),
         directory: facts.directory,
         timeoutMs: definition.timeoutMs,
+        silenceMs: definition.silenceMs,
+        memoryBytes: definition.memoryBytes,
         graceMs: definition.graceMs
       }),
     // A disk that refuses this takes nothing from what the run came to.
@@ -92,25 +102,31 @@ export const runSkill = Effect.fnUntraced(function* <E, R>(
 /** What an end means that is not a success. */
 export const failureOf = Effect.fnUntraced(function* (
   end: ProcessEnd | SpawnFailed,
-  { timeoutMs }: SkillDefinition,
+  { timeoutMs, silenceMs, memoryBytes }: SkillDefinition,
   { directory }: AttemptFacts
 ): Effect.fn.Return<AttemptEnd> {
   switch (end._tag) {
     case "SpawnFailed":
-      return failed("RUN_SPAWN", `${end.code} at ${end.where}: got ${end.got}, want ${end.want}; ${end.fix}`, isPassing(end))
+      return failed(refusal(end.code), `${end.where}: got ${end.got}, want ${end.want}; ${end.fix}`)
     case "TimedOut":
-      return failed("RUN_TIMEOUT", `not done after ${timeoutMs / 1_000} s`, true)
+      return failed("RUN_TIMEOUT", `not done after ${timeoutMs / 1_000} s`)
+    case "Silent":
+      return failed("RUN_SILENT", `printed nothing and came to no step for ${showDuration(silenceMs!)}${yield* lastWords(directory)}`)
+    case "OverMemory":
+      return failed("RUN_MEMORY", `held ${showSize(end.bytes)}, at most ${showSize(memoryBytes!)} are allowed`)
+    case "OutOfMemory":
+      return failed("RUN_OOM", `ended by the kernel for want of memory${yield* lastWords(directory)}`)
     case "Signalled":
-      return failed("RUN_SIGNAL", `ended by ${end.signal}${yield* lastWords(directory)}`, true)
+      return failed("RUN_SIGNAL", `ended by ${end.signal}${yield* lastWords(directory)}`)
     case "LeftChildren":
-      return failed("RUN_LEFT_CHILDREN", `processes ${end.pids.join(", ")} could not be stopped`, false)
+      return failed("RUN_LEFT_CHILDREN", `processes ${end.pids.join(", ")} could not be stopped`)
     case "Exited":
       return failed("RUN_EXIT", `exit ${end.code}${yield* lastWords(directory)}`, !forGood.has(end.code))
   }
 })
 
-/** An attempt's end, failed. */
-export const failed = (code: AttemptFailure, reason: string, retryable: boolean): AttemptEnd => ({
+/** An attempt's end, failed: tried again where the table of endings says so, unless it is known better. */
+export const failed = (code: Ending, reason: string, retryable = endings[code].retried === "yes"): AttemptEnd => ({
   _tag: "Failed",
   code,
   reason,
@@ -123,6 +139,9 @@ const lastWords = (directory: string) =>
   Effect.map(lastLine(`${directory}/stderr.log`), (line) => (line === "" ? `, nothing on stderr; see ${directory}` : `: ${shown(line)}`))
 
 const isSpawnFailed = (error: unknown): error is SpawnFailed => (error as { readonly _tag?: unknown } | null)?._tag === "SpawnFailed"
+
+/** Where the folder above it is gone as well, the disk is away, and the skill is not to blame. */
+const isDeleted = (directory: string): boolean => !fs.existsSync(directory) && fs.existsSync(dirname(directory))
 
 /** A regular file and nothing else: a link may lead anywhere, and a FIFO would never end. */
 const readResult = (path: string) => {

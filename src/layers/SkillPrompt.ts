@@ -7,6 +7,7 @@ import type { SkillDefinition } from "../domain/Skill.ts"
 import type { Process } from "./Process.ts"
 import { failureOf, runProgram } from "./SkillProcess.ts"
 import { spawnFailed } from "./spawn.ts"
+import type { Steps } from "./Steps.ts"
 
 /**
  * Hands the text of a `prompt` skill over once. `begin` says whether it may, as late as it can; what it gives instead is the
@@ -15,6 +16,7 @@ import { spawnFailed } from "./spawn.ts"
 export const performPrompt = Effect.fn("SkillPrompt.perform")(function* <E, R>(
   definition: SkillDefinition,
   facts: AttemptFacts,
+  { asked }: Pick<Steps, "asked">,
   begin: Effect.Effect<AttemptEnd | undefined, E, R>,
   onSpawned: (identity: ProcessIdentity) => Effect.Effect<void, E, R>
 ): Effect.fn.Return<AttemptEnd, E, R | Process> {
@@ -29,7 +31,7 @@ export const performPrompt = Effect.fn("SkillPrompt.perform")(function* <E, R>(
   })
   if (refused !== undefined) return yield* failureOf(refused, definition, facts)
   const stdin = namesFile(command) ? {} : { stdin: promptFile }
-  return (yield* begin) ?? (yield* runProgram(definition, facts, { argv, folder, onSpawned, ...stdin }))
+  return (yield* begin) ?? (yield* runProgram(definition, facts, { argv, folder, asked, onSpawned, ...stdin }))
 })
 
 /** For its owner alone, and never through a link that an earlier attempt left. */

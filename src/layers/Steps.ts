@@ -22,6 +22,8 @@ export interface Steps {
   readonly finish: (step: string, result: unknown, by?: string) => Effect.Effect<void, StorageFailed | Refused>
   /** Its work came to nothing that is to be kept: this attempt may begin it again. */
   readonly abandon: (step: string, by?: string) => Effect.Effect<void>
+  /** How often any of these was asked so far: where it grows, the attempt is alive. */
+  readonly asked: () => number
 }
 
 /**
@@ -57,6 +59,7 @@ const stepsOf = Effect.fnUntraced(function* (
   const store = yield* StateStore
   const begun = new Map<string, Begun>()
   let open = true
+  let asked = 0
 
   const start = Effect.fnUntraced(function* (step: string): Effect.fn.Return<StepStart, StorageFailed | Refused> {
     yield* history.admit(step)
@@ -67,6 +70,7 @@ const stepsOf = Effect.fnUntraced(function* (
   })
 
   const begin = Effect.fnUntraced(function* (step: string, by?: string): Effect.fn.Return<StepStart, StorageFailed | Refused> {
+    asked++
     if (!open) return yield* notExecuting(run, attempt)
     if (!stepRule.test(step)) {
       return yield* refused("STEP_NAME", run, step, "1 to 128 letters, digits, dots, dashes or underscores", "rename the step")
@@ -81,6 +85,7 @@ const stepsOf = Effect.fnUntraced(function* (
   })
 
   const finish = Effect.fnUntraced(function* (step: string, result: unknown, by?: string): Effect.fn.Return<void, StorageFailed | Refused> {
+    asked++
     if (!open) return yield* notExecuting(run, attempt)
     const problem = stepResultProblem(result)
     if (problem !== undefined) return yield* refused(problem.code, `${run}/${step}`, problem.got, problem.want, problem.fix)
@@ -104,9 +109,11 @@ const stepsOf = Effect.fnUntraced(function* (
     finish,
     abandon: (step, by) =>
       Effect.sync(() => {
+        asked++
         const mine = begun.get(step)
         if (mine?.by === by && mine?.finished === undefined) begun.delete(step)
       }),
+    asked: () => asked,
     close: Effect.sync(() => {
       open = false
     })

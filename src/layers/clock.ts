@@ -1,4 +1,5 @@
 /** XState's delays on Effect's clock, so that one time drives machines and fibers, and a test can own it. */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 
@@ -8,6 +9,9 @@ export const hopMs = 3_600_000
 /** Sleeps any length in hops of an hour at most. */
 export const sleepLong = (ms: number): Effect.Effect<void> =>
   ms <= hopMs ? Effect.sleep(ms) : Effect.flatMap(Effect.sleep(hopMs), () => sleepLong(ms - hopMs))
+
+/** Milliseconds since some instant, which go on evenly when somebody sets the clock. */
+export const monotonicMs: Effect.Effect<number> = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos / 1_000_000n))
 
 /** What XState asks of a clock. */
 export interface ActorClock {

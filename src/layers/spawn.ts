@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import { resolve } from "node:path"
+import { type Ending, endingOf, endings } from "../domain/Ending.ts"
 import { shown, SpawnFailed } from "../domain/Errors.ts"
 import { errorCode } from "./platform.ts"
 
@@ -24,7 +25,7 @@ export const checkProgram = ({ argv: [program], cwd }: Start): Effect.Effect<voi
           where: cwd,
           got: folder === undefined ? "nothing there" : "not a folder",
           want: "the skill's folder",
-          fix: "put the skill's folder back, or remove the skill"
+          fix: endings.RUN_SPAWN_CWD.fix
         })
       )
     }
@@ -35,7 +36,7 @@ export const checkProgram = ({ argv: [program], cwd }: Start): Effect.Effect<voi
             where: resolve(cwd, program),
             got: "a text without a first line of #!",
             want: "a program",
-            fix: 'name its interpreter in the first line (#!/bin/sh), or in `run` (["sh", "./script"])'
+            fix: endings.RUN_SPAWN_ENOEXEC.fix
           })
         )
       : Effect.void
@@ -51,7 +52,7 @@ export const spawnFailed = ({ argv: [program], cwd }: Start, cause: NodeJS.Errno
       where: folder,
       got: code,
       want: "a folder that can be written to",
-      fix: "make room, or repair the state directory"
+      fix: endings.RUN_SPAWN_DIRECTORY.fix
     })
   }
   if (code === "ENOENT" && program.includes("/") && fs.existsSync(path)) {
@@ -60,24 +61,23 @@ export const spawnFailed = ({ argv: [program], cwd }: Start, cause: NodeJS.Errno
       where: path,
       got: "its first line names a program that is not there",
       want: "an interpreter that exists",
-      fix: "install it, or correct the first line"
+      fix: endings.RUN_SPAWN_INTERPRETER.fix
     })
   }
-  const [want, fix] = answers[code] ?? ["a program that starts", "start it by hand in the skill's folder to see why"]
-  return new SpawnFailed({ code: `RUN_SPAWN_${code}`, where: shown(path), got: code, want, fix })
+  const want = wanted[code] ?? "a program that starts"
+  return new SpawnFailed({ code: `RUN_SPAWN_${code}`, where: shown(path), got: code, want, fix: endings[refusal(`RUN_SPAWN_${code}`)].fix })
 }
 
-/** Whether the same start may succeed a little later with nothing changed: the machine was short of something. */
-export const isPassing = ({ code }: SpawnFailed): boolean =>
-  ["EAGAIN", "ENOMEM", "EMFILE", "ENFILE", "ETXTBSY", "DIRECTORY"].some((name) => code === `RUN_SPAWN_${name}`)
+/** What a refused start is called as the ending of an attempt. */
+export const refusal = (code: string): Ending => endingOf(code) ?? "RUN_SPAWN"
 
-const answers: Readonly<Record<string, readonly [want: string, fix: string]>> = {
-  ENOENT: ["a program that exists", "correct the command, or put the program on the PATH that Holdfast was started with"],
-  EACCES: ["a file that may be executed", "chmod +x it, or name its interpreter in `run`"],
-  E2BIG: ["arguments and environment within the system's limit", "pass large values in files"],
-  EAGAIN: ["room for one more process", "raise the limit on processes, or run less at once"],
-  ENOMEM: ["memory for one more process", "run less at once"],
-  EMFILE: ["a free file descriptor", "raise the limit on open files"]
+const wanted: Readonly<Record<string, string>> = {
+  ENOENT: "a program that exists",
+  EACCES: "a file that may be executed",
+  E2BIG: "arguments and environment within the system's limit",
+  EAGAIN: "room for one more process",
+  ENOMEM: "memory for one more process",
+  EMFILE: "a free file descriptor"
 }
 
 const isBareText = (path: string): boolean => {

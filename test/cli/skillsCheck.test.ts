@@ -5,14 +5,20 @@ import { makeWorld } from "./holdfast.ts"
 
 it("skills that are good are shown with their next three slots and settings, and the code is 0", { timeout: 60_000 }, async () => {
   const world = makeWorld()
-  world.skill("daily", { schedule: { cron: "0 6 * * *", timezone: "Asia/Tokyo" }, run: ["true"], timeout: "2 minutes" })
+  world.skill("daily", {
+    schedule: { cron: "0 6 * * *", timezone: "Asia/Tokyo" },
+    run: ["true"],
+    timeout: "2 minutes",
+    silence: "30s",
+    memory: "0.5 GB"
+  })
   world.skill("by-hand", { run: ["true"] })
   const [plain, json] = await Promise.all([world.run("skills", "check", "skills"), world.run("skills", "check", "skills", "--json")])
   expect(plain.code).toBe(0)
   expect(plain.stdout).toMatch(
     /^ok {2}daily .*\n +schedule {2}cron 0 6 \* \* \* \(Asia\/Tokyo\)\n +next +(\S+T21:00:00Z ?){1}( \S+T21:00:00Z ?){2}/m
   )
-  expect(plain.stdout).toContain("timeout 2 minutes")
+  expect(plain.stdout).toContain("timeout 2 minutes, silence 30 seconds, memory 500 MB, grace 10 seconds")
   expect(plain.stdout).toContain("none: only when triggered")
   const { skills, problems } = JSON.parse(json.stdout)
   expect(problems).toEqual([])

@@ -102,6 +102,7 @@ describe("options", () => {
     ["two skills of one name", { skills: [beat, beat] }, "SKILL_DUPLICATE"],
     ["an unknown setting", { skills: [skill({ name: "a", schedul: {}, run: () => {} } as never)] }, "UNKNOWN_KEY"],
     ["a timeout that is no duration", { skills: [skill({ name: "a", timeout: "soon", run: () => {} })] }, "FIELD_TYPE"],
+    ["a limit on memory for what shares ours", { skills: [skill({ name: "a", memory: "1 GB", run: () => {} } as never)] }, "FIELD_RANGE"],
     ["a need without a gateway", { skills: [skill({ name: "a", needs: ["session"], run: () => {} })] }, "NEEDS_GATEWAY"],
     ["an http address", { gateway: { url: "http://localhost:1" } }, "GATEWAY_URL"],
     ["a plain socket to another machine", { gateway: { url: "ws://example.org" } }, "GATEWAY_URL"],

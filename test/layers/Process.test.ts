@@ -5,7 +5,8 @@ import * as Schema from "effect/Schema"
 import { execFileSync, spawn } from "node:child_process"
 import * as fs from "node:fs"
 import { join } from "node:path"
-import type { AttemptFailure, ProcessIdentity } from "../../src/domain/Attempt.ts"
+import type { ProcessIdentity } from "../../src/domain/Attempt.ts"
+import type { Ending } from "../../src/domain/Ending.ts"
 import { outputBytesMax } from "../../src/layers/Output.ts"
 import { Secrets } from "../../src/layers/Secrets.ts"
 import { processIdentity } from "../../src/layers/platform.ts"
@@ -296,9 +297,10 @@ describe("what an old runtime left", () => {
 })
 
 describe("a skill that is a program", () => {
+  const noSteps = { asked: () => 0 }
   const perform = (script: string, more: Partial<Parameters<typeof definition>[1]> = {}, dir = folder()) => {
     const argv = [program(dir, "skill.sh", `#!/bin/sh\n${script}\n`)] as const
-    return performProcess(definition({ _tag: "Process", argv, folder: dir }, more), facts(dir), () => Effect.void).pipe(
+    return performProcess(definition({ _tag: "Process", argv, folder: dir }, more), facts(dir), noSteps, () => Effect.void).pipe(
       Effect.provide(Process.layer)
     )
   }
@@ -359,7 +361,7 @@ describe("a skill that is a program", () => {
     })
   )
 
-  const ends: ReadonlyArray<[string, AttemptFailure, RegExp, boolean]> = [
+  const ends: ReadonlyArray<[string, Ending, RegExp, boolean]> = [
     ["exit 3", "RUN_EXIT", /^exit 3, nothing on stderr/, true],
     ["printf 'first\\nbad \\033[31mred\\n' >&2; exit 1", "RUN_EXIT", /^exit 1: bad \\u001b\[31mred$/, true],
     ["exit 75", "RUN_EXIT", /^exit 75/, true],
@@ -373,7 +375,11 @@ describe("a skill that is a program", () => {
     ["echo '[1]' > $HOLDFAST_RESULT", "RUN_RESULT", /want an object/, false],
     ["echo '{\"a\":{}}' > $HOLDFAST_RESULT", "RUN_RESULT", /^result.json: a: got \{\}/, false],
     ["echo '{\"__proto__\":1}' > $HOLDFAST_RESULT", "RUN_RESULT", /field name __proto__/, false],
-    ["head -c 70000 /dev/zero > $HOLDFAST_RESULT", "RUN_RESULT", /got 70000 bytes/, false]
+    ["truncate -s 100M $HOLDFAST_RESULT", "RUN_RESULT", /got 104857600 bytes/, false],
+    ["mkdir $HOLDFAST_RESULT", "RUN_RESULT", /not a regular file/, false],
+    ["rm -r $HOLDFAST_RUN_DIRECTORY", "RUN_DIRECTORY_GONE", /is gone/, false],
+    ["rm -r $HOLDFAST_RUN_DIRECTORY; exit 1", "RUN_EXIT", /^exit 1, nothing on stderr/, true],
+    ["exit 137", "RUN_EXIT", /^exit 137/, true]
   ]
   it.live.each(ends)("that does `%s` fails as %s", ([script, code, reason, retryable]) =>
     Effect.gen(function* () {
@@ -388,8 +394,8 @@ describe("a skill that is a program", () => {
       const dir = folder()
       fs.writeFileSync(join(dir, "tmp"), "in the way")
       const end = yield* perform("exit 0", {}, dir)
-      assert.deepInclude(end, { _tag: "Failed", code: "RUN_SPAWN", retryable: true })
-      assert.match(end._tag === "Failed" ? end.reason : "", /^RUN_SPAWN_DIRECTORY at .*: got EEXIST/)
+      assert.deepInclude(end, { _tag: "Failed", code: "RUN_SPAWN_DIRECTORY", retryable: true })
+      assert.match(end._tag === "Failed" ? end.reason : "", /^\/.*: got EEXIST/)
     })
   )
 
@@ -410,10 +416,10 @@ describe("a skill that is a program", () => {
   it.live("that cannot be started is a failed attempt with the reason", () =>
     Effect.gen(function* () {
       const dir = folder()
-      const end = yield* performProcess(definition({ _tag: "Process", argv: ["./none"], folder: dir }), facts(dir), () => Effect.void).pipe(
-        Effect.provide(Process.layer)
-      )
-      assert.deepInclude(end, { code: "RUN_SPAWN", retryable: false })
+      const missing = definition({ _tag: "Process", argv: ["./none"], folder: dir })
+      const end = yield* performProcess(missing, facts(dir), noSteps, () => Effect.void).pipe(Effect.provide(Process.layer))
+      assert.deepInclude(end, { code: "RUN_SPAWN_ENOENT", retryable: false })
+      assert.match(end._tag === "Failed" ? end.reason : "", /^\/.*\/none: got ENOENT, want a program that exists; correct `run`/)
     })
   )
 })

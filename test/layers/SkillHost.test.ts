@@ -5,7 +5,7 @@ import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
-import type { AttemptFailure } from "../../src/domain/Attempt.ts"
+import type { Ending } from "../../src/domain/Ending.ts"
 import { Process } from "../../src/layers/Process.ts"
 import { performModule } from "../../src/layers/SkillHost.ts"
 import { definition, facts, fixture, folder, living, program, until } from "./children.ts"
@@ -103,7 +103,7 @@ describe("a module skill", () => {
   )
 })
 
-const ends: ReadonlyArray<[string, string, AttemptFailure, RegExp, boolean, string?]> = [
+const ends: ReadonlyArray<[string, string, Ending, RegExp, boolean, string?]> = [
   [
     "does not parse",
     "export default async (ctx: any) => {\n  const x = ;\n}\n",

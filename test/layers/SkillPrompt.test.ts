@@ -23,6 +23,7 @@ const perform = (
   return performPrompt(
     definition({ _tag: "Prompt", text, command: [agent, ...words], perDay, folder: directory }, more),
     facts(directory),
+    { asked: () => 0 },
     begin,
     () => Effect.void
   ).pipe(Effect.provide(Process.layer))
@@ -104,8 +105,10 @@ describe("an attempt of a prompt", () => {
       const dir = folder()
       const gone = definition({ _tag: "Prompt", text, command: ["true"], perDay: { all: undefined, own: undefined }, folder: dir })
       const begin = Effect.die("it began")
-      const end = yield* performPrompt(gone, facts(join(dir, "gone")), begin, () => Effect.void).pipe(Effect.provide(Process.layer))
-      assert.deepInclude(end, { _tag: "Failed", code: "RUN_SPAWN", retryable: true })
+      const end = yield* performPrompt(gone, facts(join(dir, "gone")), { asked: () => 0 }, begin, () => Effect.void).pipe(
+        Effect.provide(Process.layer)
+      )
+      assert.deepInclude(end, { _tag: "Failed", code: "RUN_SPAWN_DIRECTORY", retryable: true })
     })
   )
 })

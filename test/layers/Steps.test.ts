@@ -37,6 +37,24 @@ const steps = (kept: Memory) => kept.journal.flatMap((event) => (event.type.star
 const live = <A, E>(effect: Effect.Effect<A, E>) => Effect.runPromise(effect)
 
 describe("a step", () => {
+  it("is a sign of life as it begins, as it ends, and as it is given up", () =>
+    live(
+      attempted(
+        memory(),
+        1,
+        Effect.fnUntraced(function* ({ begin, finish, abandon, asked }) {
+          const heard = [asked()]
+          yield* begin("send")
+          heard.push(asked())
+          yield* abandon("send")
+          heard.push(asked())
+          yield* begin("send")
+          yield* finish("send", 4)
+          assert.deepStrictEqual([...heard, asked()], [0, 1, 2, 4])
+        })
+      )
+    ))
+
   it("is on record before it is executed and after it is finished, and later attempts get its result", () => {
     const kept = memory()
     return live(

@@ -25,7 +25,8 @@ export const remembered = (run = "probe@20261122T060000Z") => {
         abandon: (step) =>
           Effect.sync(() => {
             begun.delete(step)
-          })
+          }),
+        asked: () => begun.size
       }
     }
   }
