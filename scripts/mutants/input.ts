@@ -34,7 +34,7 @@ export const inputMutants: ReadonlyArray<Mutant> = [
   one("tags are read over", head, "node.tag === undefined ? undefined :", "node.tag !== undefined ? undefined :", headFuzz),
   one("anchors are read over", head, "if (node.anchor !== undefined)", "if (false as boolean)", files),
   one("a line separator ends a head", head, "(?<=^|\\n)---[ \\t]*\\r?(?=\\n|$)/.exec", "^---[ \\t]*\\r?$/m.exec", files),
-  one("a lone directive is read over", head, "return directive === null", "return directive !== undefined", files),
+  one("a second document is read over", head, `logLevel: "error"`, `logLevel: "silent"`, files),
   one("bytes that are no text are mended", head, `{ fatal: true }`, `{ fatal: false }`, headFuzz, files),
   one("an unknown setting is read over", "src/domain/fields.ts", `onExcessProperty: "error"`, `onExcessProperty: "ignore"`, headFuzz),
   one("a file is read through a link", folder, `noFollow: true`, `noFollow: false`, files)

@@ -5,7 +5,7 @@
  * follows the head is text, given as it stands.
  */
 import * as Result from "effect/Result"
-import { type Document, isAlias, isMap, isScalar, LineCounter, parseAllDocuments, visit } from "yaml"
+import { type Document, isAlias, isMap, isScalar, LineCounter, parseDocument, visit } from "yaml"
 import type { Path } from "./fields.ts"
 import { shown } from "./Errors.ts"
 
@@ -107,7 +107,7 @@ const readYaml = (head: string): Result.Result<Omit<FrontMatter, "body">, FrontM
       fix: "correct the front matter"
     })
   }
-  const parsed = parseAllDocuments(head, {
+  const document = parseDocument(head, {
     version: "1.2",
     schema: "core",
     strict: true,
@@ -115,23 +115,10 @@ const readYaml = (head: string): Result.Result<Omit<FrontMatter, "body">, FrontM
     merge: false,
     stringKeys: true,
     prettyErrors: false,
-    logLevel: "silent",
+    logLevel: "error", // Nothing is written anywhere; "silent" would leave out that there is a second document.
     lineCounter: lines
   })
-  const [first, second] = "empty" in parsed ? [] : parsed
-  if (first === undefined) {
-    const directive = /(?<=^|\n)%/.exec(head)
-    return directive === null
-      ? Result.succeed({ value: undefined, lineOf: () => 1 })
-      : Result.fail({
-          code: "FRONTMATTER_SYNTAX",
-          place: place(directive.index),
-          got: "a directive",
-          want: "plain settings",
-          fix: "remove the line"
-        })
-  }
-  const strange = foreign(first)
+  const strange = foreign(document)
   if (strange !== undefined) {
     return Result.fail({
       code: strange.code,
@@ -141,10 +128,19 @@ const readYaml = (head: string): Result.Result<Omit<FrontMatter, "body">, FrontM
       fix: "write the value out"
     })
   }
-  const [error] = first.errors
+  const [error] = document.errors
+  if (error?.code === "MULTIPLE_DOCS") {
+    return Result.fail({
+      code: "FRONTMATTER_DOCUMENTS",
+      place: place(error.pos[0]),
+      got: "a second document",
+      want: "one",
+      fix: "remove the line of ..."
+    })
+  }
   if (error !== undefined) {
     const duplicate = error.code === "DUPLICATE_KEY"
-    const got = duplicate ? `a key given twice${firstOf(first, head, error.pos[0], place)}` : shown(error.message)
+    const got = duplicate ? `a key given twice${firstOf(document, head, error.pos[0], place)}` : shown(error.message)
     return Result.fail({
       code: duplicate ? "FRONTMATTER_DUPLICATE" : "FRONTMATTER_SYNTAX",
       place: place(error.pos[0]),
@@ -153,16 +149,7 @@ const readYaml = (head: string): Result.Result<Omit<FrontMatter, "body">, FrontM
       fix: error.code === "TAB_AS_INDENT" ? "indent with spaces" : duplicate ? "keep one of them" : "correct the front matter"
     })
   }
-  if (second !== undefined) {
-    return Result.fail({
-      code: "FRONTMATTER_DOCUMENTS",
-      place: place(second.range[0]),
-      got: "a second document",
-      want: "one",
-      fix: "remove the line of ..."
-    })
-  }
-  return Result.succeed({ value: first.toJS({ maxAliasCount: 0 }) as unknown, lineOf: (path) => lineAt(first, lines, path) })
+  return Result.succeed({ value: document.toJS({ maxAliasCount: 0 }) as unknown, lineOf: (path) => lineAt(document, lines, path) })
 }
 
 type Parsed = Document.Parsed

@@ -19,7 +19,16 @@ export const whatYamlSays = (bytes: Buffer): { readonly value: unknown } | { rea
   const odd = foreignIn([...new Parser().parse(text)])
   if (odd !== undefined) return { because: `it has ${odd}` }
   try {
-    return { value: parse(text, { version: "1.2", strict: true, uniqueKeys: true, stringKeys: true, maxAliasCount: 0 }) as unknown }
+    return {
+      value: parse(text, {
+        version: "1.2",
+        strict: true,
+        uniqueKeys: true,
+        stringKeys: true,
+        maxAliasCount: 0,
+        logLevel: "error"
+      }) as unknown
+    }
   } catch (error) {
     return { because: String(error) }
   }
