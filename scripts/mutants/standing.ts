@@ -66,6 +66,7 @@ export const standingMutants: ReadonlyArray<Mutant> = [
     standing
   ),
   one("what kills the runtime is started again", "src/machines/skill.ts", "aside.waits ? 0 : 1", "1", standing),
+  one("a skill is blamed for the link", "src/layers/Standing.ts", 'if (failure === "link") return { events: [], tell }', "", standing),
   one("a loop of restarts fires", "src/layers/Runtime.ts", "count < starts.failuresMax", "true", restarts),
   one("a start that lasted is forgotten", "src/domain/Ledger.ts", "this.startsAtMs = this.startsAtMs.slice(-1)", "", restarts),
   one("a held start stays held", "src/machines/runtime.ts", 'after: { stableAfter: "#runtime.operating.intake.open" },', "", restarts),

@@ -1,5 +1,5 @@
 /** One try of a run: what it is given, and what it comes to. */
-import type { Ending } from "./Ending.ts"
+import type { Ending, FailureClass } from "./Ending.ts"
 import type { RunId } from "./Run.ts"
 import type { Fields } from "./SkillContext.ts"
 
@@ -18,7 +18,7 @@ export type AttemptEnd =
   | { readonly _tag: "Mismatched"; readonly reason: string }
   /** It was not made: its run waited for longer than its skill permits. */
   | { readonly _tag: "TooLate"; readonly reason: string }
-  | { readonly _tag: "Failed"; readonly code: Ending; readonly reason: string; readonly retryable: boolean }
+  | { readonly _tag: "Failed"; readonly code: Ending; readonly reason: string; readonly retryable: boolean; readonly class?: FailureClass }
 
 /** What every kind of work needs to know of the attempt it makes. */
 export interface AttemptFacts {

@@ -11,6 +11,15 @@ export interface EndingMeaning {
   readonly fix: string
 }
 
+/** What kind of failure an ending is: who can do something about it. */
+export const failureClasses = {
+  retryable: "trying again may help",
+  terminal: "trying again cannot help",
+  config: "a setting, a program or a file of the skill has to be mended",
+  link: "the session or the gateway was away when the work needed it: no fault of the skill, and not counted against it"
+} as const
+export type FailureClass = keyof typeof failureClasses
+
 export const endings = {
   RUN_EXIT: {
     means: "it left with another code than 0; a module that leaves with 0 before it is done as well",
@@ -128,6 +137,11 @@ export const endings = {
 } as const satisfies Readonly<Record<string, EndingMeaning>>
 
 export type Ending = keyof typeof endings
+
+/** The class of an ending of which nothing more is known. */
+export const classOf = (code: Ending, retryable: boolean): FailureClass =>
+  retryable ? "retryable" : configurable.test(code) ? "config" : "terminal"
+const configurable = /^(?:RUN_SPAWN|MODULE|SKILL)_/
 
 /** The ending that a code names; nothing where it names none. */
 export const endingOf = (code: string): Ending | undefined => (Object.hasOwn(endings, code) ? (code as Ending) : undefined)

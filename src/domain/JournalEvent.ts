@@ -71,6 +71,8 @@ export const JournalEvent = Schema.Union([
     reason: text,
     startedAtMs: Schema.NullOr(instant),
     durationMs: instant,
+    /** Of a run that failed: the code of its last attempt, and the class of it. */
+    failure: Schema.optionalKey(Schema.Struct({ code: text, class: Schema.Literals(["retryable", "terminal", "config", "link"]) })),
     fields: Schema.Record(text, Schema.Union([text, Schema.Finite, Schema.Boolean])),
     report: Schema.NullOr(Schema.Struct({ session: text, text }))
   }),

@@ -301,7 +301,8 @@ export class Ledger {
       skill.failures = event.outcome === "success" ? 0 : skill.failures + 1
       skill.deaths = 0
       if (event.outcome === "success") skill.lastSuccessAtMs = event.atMs
-      if (event.outcome === "failed") skill.failedAtMs = [...skill.failedAtMs, event.atMs].slice(-failuresRemembered)
+      if (event.outcome === "failed" && event.failure?.class !== "link")
+        skill.failedAtMs = [...skill.failedAtMs, event.atMs].slice(-failuresRemembered)
     })
     for (const [name, after] of this.#followersOf(run.skill)) this.#onSkill(name, (skill) => owe(skill, after, event))
     this.runs.delete(event.run) // To the end: settled runs stand in the order of their ends.

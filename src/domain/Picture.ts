@@ -115,6 +115,7 @@ export const runPicture = (run: RunRecord) => ({
     : {
         outcome: run.settled.outcome,
         reason: run.settled.reason,
+        ...(run.settled.failure === undefined ? {} : { failure: run.settled.failure }),
         settledAt: iso(run.settled.atMs),
         durationMs: run.settled.durationMs,
         fields: run.settled.fields

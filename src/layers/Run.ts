@@ -189,7 +189,7 @@ const bind = (underWay: UnderWay, beginPrompt: BeginPrompt, session: string | un
 const settle = Effect.fnUntraced(function* (
   definition: SkillDefinition,
   run: RunId,
-  { outcome, reason, fields, summary }: Settlement,
+  { outcome, reason, fields, summary, failure }: Settlement,
   session: string | undefined
 ): Effect.fn.Return<void, StorageFailed, StateStore> {
   const store = yield* StateStore
@@ -197,9 +197,18 @@ const settle = Effect.fnUntraced(function* (
   const durationMs = startedAtMs === null ? 0 : Math.max(0, (yield* Clock.currentTimeMillis) - startedAtMs) // The clock may have been set back meanwhile.
   const previousOutcome = store.ledger.skills.get(definition.name)?.last?.settled?.outcome
   const told = session !== undefined && decideReport(definition.report.when, { outcome, previousOutcome })
-  const settled = { type: "run.settled", run, outcome, reason, startedAtMs, durationMs, fields } as const
+  const settled = {
+    type: "run.settled",
+    run,
+    outcome,
+    reason,
+    startedAtMs,
+    durationMs,
+    fields,
+    ...(failure === undefined ? {} : { failure })
+  } as const
   const report = told ? { session: definition.report.session ?? session, text: reportText(settled, summary) } : null
-  const { events, tell } = yield* consequences(definition, outcome)
+  const { events, tell } = yield* consequences(definition, outcome, failure?.class)
   yield* store.append({ ...settled, report }, ...events)
   yield* tell
 })

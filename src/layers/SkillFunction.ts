@@ -115,7 +115,13 @@ const answered = (work: Effect.Effect<SkillResult, unknown>): Effect.Effect<Atte
         return Effect.succeed<AttemptEnd>({ _tag: "Failed", code: "STEP_INVALID", reason: why(thrown), retryable: false })
       }
       const retryable = !(typeof thrown === "object" && thrown !== null && "retryable" in thrown && thrown.retryable === false)
-      return Effect.succeed<AttemptEnd>({ _tag: "Failed", code: "RUN_THREW", reason: why(thrown), retryable })
+      return Effect.succeed<AttemptEnd>({
+        _tag: "Failed",
+        code: "RUN_THREW",
+        reason: why(thrown),
+        retryable,
+        ...(typeof thrown === "object" && thrown !== null && "needs" in thrown ? { class: "link" } : {})
+      })
     }
   })
 

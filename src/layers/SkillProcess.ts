@@ -5,7 +5,7 @@ import * as fs from "node:fs"
 import { dirname } from "node:path"
 import { env } from "node:process"
 import type { AttemptEnd, AttemptFacts, ProcessIdentity } from "../domain/Attempt.ts"
-import { type Ending, endings } from "../domain/Ending.ts"
+import { classOf, type Ending, endings, type FailureClass } from "../domain/Ending.ts"
 import { environmentOf } from "../domain/Environment.ts"
 import { shown, type SpawnFailed } from "../domain/Errors.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
@@ -121,18 +121,20 @@ export const failureOf = Effect.fnUntraced(function* (
     case "LeftChildren":
       return failed("RUN_LEFT_CHILDREN", `processes ${end.pids.join(", ")} could not be stopped`)
     case "Exited":
-      return failed("RUN_EXIT", `exit ${end.code}${yield* lastWords(directory)}`, !forGood.has(end.code))
+      return failed("RUN_EXIT", `exit ${end.code}${yield* lastWords(directory)}`, !forGood.has(end.code), exitClasses[end.code])
   }
 })
 
 /** An attempt's end, failed: tried again where the table of endings says so, unless it is known better. */
-export const failed = (code: Ending, reason: string, retryable = endings[code].retried === "yes"): AttemptEnd => ({
-  _tag: "Failed",
-  code,
-  reason,
-  retryable
-})
+export const failed = (
+  code: Ending,
+  reason: string,
+  retryable = endings[code].retried === "yes",
+  failure = classOf(code, retryable)
+): AttemptEnd => ({ _tag: "Failed", code, reason, retryable, class: failure })
 
+/** Codes of sysexits.h that say more than that it failed: EX_USAGE, EX_UNAVAILABLE, EX_CONFIG. */
+const exitClasses: Readonly<Record<number, FailureClass>> = { 64: "config", 69: "link", 78: "config" }
 const forGood: ReadonlySet<number> = new Set([64, 78]) // EX_USAGE and EX_CONFIG of sysexits.h: nothing changes by trying again.
 
 const lastWords = (directory: string) =>

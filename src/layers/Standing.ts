@@ -2,6 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type { FailureClass } from "../domain/Ending.ts"
 import type { Outcome } from "../domain/Outcome.ts"
 import { recent, skillIntensity } from "../domain/policies/intensity.ts"
 import { decideStanding } from "../domain/policies/quarantine.ts"
@@ -21,12 +22,14 @@ export class Standing extends Context.Reference<{
 /** The events that go with this outcome, and what tells the skill's actor of them afterwards. */
 export const consequences = Effect.fnUntraced(function* (
   { name: skill, intensity = skillIntensity, pauseAfter }: SkillDefinition,
-  outcome: Outcome
+  outcome: Outcome,
+  failure: FailureClass | undefined
 ): Effect.fn.Return<{ readonly events: ReadonlyArray<NewEvent>; readonly tell: Effect.Effect<void> }, never, StateStore> {
   const record = (yield* StateStore).ledger.skills.get(skill)
   const { send, setPaused, settled } = yield* Standing
   const tell = Effect.sync(settled)
   if (record === undefined) return { events: [], tell }
+  if (failure === "link") return { events: [], tell }
   const nowMs = yield* Clock.currentTimeMillis
   const inARow = Math.min(record.failures, record.failedAtMs.length) + 1
   if (outcome === "failed" && pauseAfter !== undefined && inARow >= pauseAfter && record.paused === undefined) {

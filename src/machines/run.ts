@@ -1,6 +1,7 @@
 /** One run: from its claim to its outcome. What it does in between survives crashes, since each step on the way is journaled first. */
 import { assign, type ErrorActorEvent, sendTo, setup, stateIn } from "xstate"
 import type { AttemptEnd } from "../domain/Attempt.ts"
+import type { Ending, FailureClass } from "../domain/Ending.ts"
 import type { Outcome } from "../domain/Outcome.ts"
 import type { Retry } from "../domain/Skill.ts"
 import type { Fields } from "../domain/SkillContext.ts"
@@ -29,6 +30,8 @@ export interface Settlement {
   readonly reason: string
   readonly fields: Fields
   readonly summary: string | undefined
+  /** Of a failed run: the code and the class of its last attempt. */
+  readonly failure?: { readonly code: Ending; readonly class: FailureClass }
 }
 
 export interface RunContext extends RunInput {
@@ -221,7 +224,10 @@ const settlementOf = (end: AttemptEnd): Settlement => {
         summary: end.summary
       }
     case "Failed":
-      return ended("failed", `${end.code}: ${end.reason}`)
+      return {
+        ...ended("failed", `${end.code}: ${end.reason}`),
+        failure: { code: end.code, class: end.class ?? (end.retryable ? "retryable" : "terminal") }
+      }
     case "Mismatched":
       return ended("failed", end.reason)
     case "TooLate":

@@ -389,6 +389,15 @@ describe("a skill that is a program", () => {
     })
   )
 
+  it.live.each([
+    ["exit 1", "retryable"],
+    ["exit 78", "config"],
+    ["exit 69", "link"],
+    ["echo '[1]' > $HOLDFAST_RESULT", "terminal"]
+  ] as const)("that does `%s` is of the class %s", ([script, failure]) =>
+    Effect.map(perform(script), (end) => assert.deepInclude(end, { _tag: "Failed", class: failure }))
+  )
+
   it.live("fails and may be tried again where its folder refuses what it needs", () =>
     Effect.gen(function* () {
       const dir = folder()

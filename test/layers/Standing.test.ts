@@ -113,6 +113,18 @@ describe("a skill whose runs keep failing", () => {
       })
     ))
 
+  it("is not blamed for a link that is away when its work needs it", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const away = Effect.fail(Object.assign(new Error("no session"), { needs: "session" }))
+        const world = yield* makeWorld({ skills: [given(() => away, { pauseAfter: 2 })] })
+        yield* world.pass(10 * minuteMs)
+        const failures = world.events().flatMap((event) => (event.type === "run.settled" ? [event.failure] : []))
+        assert.deepStrictEqual(failures, Array(10).fill({ code: "RUN_THREW", class: "link" }))
+        assert.isFalse(world.events().some(({ type }) => type === "skill.quarantined" || type === "skill.paused"))
+      })
+    ))
+
   it("works again at once when a person releases it, with its failures forgotten", () =>
     inVirtualTime(
       Effect.gen(function* () {
