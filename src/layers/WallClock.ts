@@ -8,7 +8,7 @@ import type { NewEvent } from "./StateStore.ts"
 export const driftMs = 2_000
 
 /** No clock that is right shows an earlier time: this software is younger. */
-const youngestMs = Date.UTC(2026, 0, 1)
+export const youngestMs = Date.UTC(2026, 0, 1)
 
 /** Returns once the clock is set. Before that no instant of ours would be true, so a start does nothing until then. */
 export const clockIsSet: Effect.Effect<void> = Effect.gen(function* () {
