@@ -20,6 +20,7 @@ import { standingMutants } from "./mutants/standing.ts"
 import { timingMutants } from "./mutants/timing.ts"
 import { overlapMutants } from "./mutants/overlap.ts"
 import { pauseMutants } from "./mutants/pause.ts"
+import { planMutants } from "./mutants/plan.ts"
 import { promptMutants } from "./mutants/prompt.ts"
 import { realMutants } from "./mutants/real.ts"
 import { secretMutants } from "./mutants/secrets.ts"
@@ -54,6 +55,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...pauseMutants,
   ...watchMutants,
   ...whyMutants,
+  ...planMutants,
   ...timeMutants,
   ...evidenceMutants,
   ...promptMutants,
