@@ -24,6 +24,7 @@ import { overlapMutants } from "./mutants/overlap.ts"
 import { chainMutants } from "./mutants/chain.ts"
 import { poolMutants } from "./mutants/pools.ts"
 import { pauseMutants } from "./mutants/pause.ts"
+import { planMutants } from "./mutants/plan.ts"
 import { promptMutants } from "./mutants/prompt.ts"
 import { publicMutants } from "./mutants/public.ts"
 import { realMutants } from "./mutants/real.ts"
@@ -61,6 +62,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...pauseMutants,
   ...watchMutants,
   ...whyMutants,
+  ...planMutants,
   ...timeMutants,
   ...evidenceMutants,
   ...promptMutants,

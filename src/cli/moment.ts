@@ -23,3 +23,12 @@ export const readMoment = (text: string, nowMs: number): number | undefined => {
   if (date.getUTCMonth() !== +month! - 1 || date.getUTCDate() !== +day!) return undefined // The 31st of February.
   return zone === undefined ? new Date(+year, +month! - 1, +day!, +hour!, +minute!, +second).getTime() : Date.parse(text.replace(" ", "T"))
 }
+
+/** The same, but that a time of day is the first one at or after `fromMs`: for what is to come. */
+export const readNextMoment = (text: string, fromMs: number): number | undefined => {
+  const atMs = readMoment(text, fromMs)
+  if (atMs === undefined || atMs >= fromMs || !/^\d\d:/.test(text)) return atMs
+  const next = new Date(atMs)
+  next.setDate(next.getDate() + 1)
+  return next.getTime()
+}

@@ -10,7 +10,8 @@ import { asideReason, pausedReason } from "../domain/Wish.ts"
 import { Disk } from "../layers/Disk.ts"
 import { readState } from "../layers/StateStore.ts"
 import { defineCommand, exit, shared } from "./command.ts"
-import { readMoment } from "./moment.ts"
+import { readMoment, readNextMoment } from "./moment.ts"
+import { readOutages } from "./outages.ts"
 import { existingState } from "./place.ts"
 import { scheduleText } from "./scheduleText.ts"
 import { clock, relative } from "./times.ts"
@@ -20,19 +21,32 @@ import { UsageInvalid } from "./usage.ts"
 export const command = defineCommand({
   about:
     "Lists the slots to come, of all skills or of one, as their adopted schedules name them: it works while the runtime is down. Slots of a skill that is paused or put aside are marked; " +
-    "what else may keep one from firing is not foreseen. TIME is 06:00 (the latest one), '2026-12-24 00:00' or 2026-12-24T00:00:00Z.",
+    "what else may keep one from firing is not foreseen. TIME is 06:00 (of --from the latest one, else the next one), '2026-12-24 00:00' or 2026-12-24T00:00:00Z. " +
+    "With --outage it also says what becomes of each slot: the runtime's own code lives through that time on a clock that jumps, with the policies of the skill files, " +
+    "each run as long as the last one and a success. WHAT is session, gateway (both layers of the link) or runtime (stopped at FROM, started at TO). Nothing is run or written.",
   words: { usage: "[SKILL]", min: 0, max: 1 },
   flags: {
     from: { type: "text", value: "TIME", about: "instead of now" },
     for: { type: "text", value: "DURATION", about: "how far, such as '3 days' (default: 1 day)" },
-    limit: { type: "number", value: "N", min: 1, max: 100_000, about: "how many at most (default: 50)" },
+    to: { type: "text", value: "TIME", about: "in place of --for: the end" },
+    outage: { type: "texts", value: "WHAT=FROM..TO", about: "what is lost, and when; times of day are the next ones from --from on" },
+    skills: { type: "texts", value: "DIR", about: "with --outage: a folder of skills; in place of the config's" },
+    limit: {
+      type: "number",
+      value: "N",
+      min: 1,
+      max: 100_000,
+      about: "how many at most (default: 50); with --outage those on time are left out first"
+    },
     state: shared.state,
     config: shared.config
   },
   examples: [
     ["holdfast plan", "the next day"],
     ["holdfast plan post-pipeline --for '7 days'", "of one skill, for a week"],
-    ["holdfast plan --from '2026-12-24 00:00' --json", "one slot a line, for programs"]
+    ["holdfast plan --from '2026-12-24 00:00' --json", "one slot a line, for programs"],
+    ["holdfast plan --outage session=02:00..07:30", "what a night without the session would do"],
+    ["holdfast plan --outage gateway=22:00..23:00 --outage runtime=02:00..02:10", "and an update of the machine"]
   ],
   run: ({ flags, words: [skill], out }) =>
     Effect.gen(function* () {
@@ -40,9 +54,8 @@ export const command = defineCommand({
       const fromMs = flags.from === undefined ? nowMs : readMoment(flags.from, nowMs)
       if (fromMs === undefined)
         return yield* Effect.fail(wrong("TIME_SYNTAX", "--from", flags.from!, "06:00, '2026-12-24 00:00' or 2026-12-24T00:00:00Z"))
-      const forMs = flags.for === undefined ? dayMs : parseDuration(flags.for)
-      if (forMs === undefined || forMs < 1 || forMs > 366 * dayMs)
-        return yield* Effect.fail(wrong("DURATION", "--for", flags.for!, "a duration of up to 366 days, such as '3 days'"))
+      const toMs = yield* endOf(flags, fromMs)
+      const outages = yield* readOutages(flags.outage, fromMs, toMs)
       const { ledger } = yield* readState(yield* existingState(flags))
       const known = [...ledger.skills.values()].filter(({ removed }) => !removed)
       if (skill !== undefined && !known.some(({ name }) => name === skill)) {
@@ -53,11 +66,15 @@ export const command = defineCommand({
       }
       const limit = flags.limit ?? limitDefault
       const asked = known.filter(({ name }) => skill === undefined || name === skill)
-      const { slots, count } = upcoming(asked, fromMs, fromMs + forMs, limit)
+      if (outages.length > 0) {
+        const { planOutage } = yield* Effect.promise(() => import("./planOutage.ts")) // With the whole runtime in it.
+        return yield* planOutage({ flags, records: asked, approvals: ledger.approvals, outages, fromMs, toMs, nowMs, limit, out })
+      }
+      const { slots, count } = upcoming(asked, fromMs, toMs, limit)
       for (const { atMs, record } of out.json ? slots : [])
         out.value({ skill: record.name, slot: iso(atMs), run: runId({ skill: record.name, slotAtMs: atMs }), note: noteOf(record) ?? null })
       if (!out.json) {
-        if (slots.length === 0) out.line(`no slots within ${showDuration(forMs)}`)
+        if (slots.length === 0) out.line(`no slots within ${showDuration(toMs - fromMs)}`)
         else
           out.table([
             ["SLOT", "", "SKILL", "SCHEDULE", ""].map(out.paint.dim),
@@ -77,6 +94,21 @@ export const command = defineCommand({
 
 const dayMs = 86_400_000
 const limitDefault = 50
+
+/** The end of the plan. */
+const endOf = (flags: { readonly for: string | undefined; readonly to: string | undefined }, fromMs: number) => {
+  if (flags.for !== undefined && flags.to !== undefined) return Effect.fail(twoEnds)
+  if (flags.to !== undefined) {
+    const toMs = readNextMoment(flags.to, fromMs)
+    if (toMs === undefined) return Effect.fail(wrong("TIME_SYNTAX", "--to", flags.to, "06:00, '2026-12-24 00:00' or 2026-12-24T00:00:00Z"))
+    if (toMs > fromMs && toMs - fromMs <= forMsMax) return Effect.succeed(toMs)
+    return Effect.fail(wrong("TIME_ORDER", "--to", flags.to, `a time after ${iso(fromMs)}, by at most 366 days`))
+  }
+  const forMs = flags.for === undefined ? dayMs : parseDuration(flags.for)
+  if (forMs !== undefined && forMs >= 1 && forMs <= forMsMax) return Effect.succeed(fromMs + forMs)
+  return Effect.fail(wrong("DURATION", "--for", flags.for!, "a duration of up to 366 days, such as '3 days'"))
+}
+const forMsMax = 366 * dayMs
 
 interface Slot {
   readonly atMs: number
@@ -110,6 +142,14 @@ const noteOf = ({ quarantined, probe, paused }: SkillRecord): string | undefined
     : paused !== undefined
       ? `to be skipped: ${pausedReason(paused)}`
       : undefined
+
+const twoEnds = new UsageInvalid({
+  code: "FLAGS_CONFLICT",
+  where: "holdfast plan",
+  got: "--for and --to",
+  want: "one of them",
+  fix: "leave out one of them"
+})
 
 const wrong = (code: string, flag: string, got: string, want: string) =>
   new UsageInvalid({ code, where: `holdfast plan ${flag}`, got: shown(got), want, fix: "correct the flag" })

@@ -57,19 +57,20 @@ const readingsApartMs = 2_000
 /** The wait after a failure that names none, and the longest one that a peer may ask for. */
 const retryMs = 1_000
 const retryMax = 60_000
-/** Events can fall between a look at the ledger and the subscription; what was missed is seen this much later. */
-const lookEvery = "1 second"
+/** Events can fall between a look at the ledger and the subscription; what was missed is seen this much later, in milliseconds. */
+export const OutboxLookEveryMs = Context.Reference<number>("holdfast/layers/OutboxLookEveryMs", { defaultValue: () => 1_000 })
 
 const make = Effect.fnUntraced(function* (): Effect.fn.Return<Outbox["Service"], never, StateStore | Session | History> {
   const store = yield* StateStore
   const session = yield* Session
   const history = yield* History
+  const lookEveryMs = yield* OutboxLookEveryMs
   const { outbox } = store.ledger
   let sentAtMs = -paceMs
 
   /** Waits until the ledger says so. */
   const until = (holds: () => boolean): Effect.Effect<void> =>
-    Stream.merge(Stream.tick(lookEvery), store.events).pipe(Stream.takeUntil(holds), Stream.runDrain)
+    Stream.merge(Stream.tick(lookEveryMs), store.events).pipe(Stream.takeUntil(holds), Stream.runDrain)
 
   const deliver = Effect.fnUntraced(function* (absent: string | undefined): Effect.fn.Return<Delivery, StorageFailed> {
     const entry = outbox.values().next().value

@@ -11,18 +11,21 @@ import type * as Context from "effect/Context"
 import type { LockHeld, ScheduleInvalid, SkillInvalid, StateUnusable, StorageFailed } from "../domain/Errors.ts"
 import type { JournalEvent } from "../domain/JournalEvent.ts"
 import type { Intensity } from "../domain/policies/intensity.ts"
+import type { RampRate } from "../domain/policies/ramp.ts"
 import { hopMs } from "../layers/clock.ts"
 import { Disk } from "../layers/Disk.ts"
 import { type DiskMemory, diskMemory } from "../layers/DiskMemory.ts"
 import { assembled, entryOf, type Link, mainSession, type Services, type SkillGiven } from "../layers/Holdfast.ts"
 import type { PoolSizes } from "../layers/Pools.ts"
 import { Runtime } from "../layers/Runtime.ts"
+import type { SkillEntry } from "../layers/SkillFunction.ts"
 import { StateStore } from "../layers/StateStore.ts"
 import { Supervisor } from "../layers/Supervisor.ts"
 import { readJournal } from "./checkers/journal.ts"
 
 export interface WorldOptions extends PoolSizes {
-  readonly skills: ReadonlyArray<SkillGiven>
+  /** As they are given in code, or with their definitions made already. */
+  readonly skills: ReadonlyArray<SkillGiven | SkillEntry>
   /** What reaches the gateway; without it the mode is `standalone`. */
   readonly link?: Link
   /** A disk from an earlier world, to start where that one was. */
@@ -30,6 +33,10 @@ export interface WorldOptions extends PoolSizes {
   readonly hold?: boolean
   /** How many starts are too many; without it they are not counted, since a world may start often. */
   readonly starts?: Intensity
+  /** The rate at which late work begins after an outage. */
+  readonly ramp?: RampRate | undefined
+  /** How long running skills may take to finish once asked to stop, in milliseconds. */
+  readonly drainDeadlineMs?: number | undefined
   /** How often the clocks are looked at; an hour, since virtual time does not jump by itself. */
   readonly lookEveryMs?: number
   /** Before this instant the clock counts as not set; at first a test clock shows 1970. */
@@ -58,14 +65,18 @@ export const makeWorld = Effect.fn("World.make")(function* ({
   disk = diskMemory(),
   hold = false,
   starts = { failuresMax: 0, windowMs: 0 },
+  ramp,
+  drainDeadlineMs,
   lookEveryMs = hopMs,
   clockFromMs = 0,
   ...sizes
 }: WorldOptions): Effect.fn.Return<World, SkillInvalid | ScheduleInvalid | StateUnusable | LockHeld | StorageFailed, Scope.Scope> {
-  const entries = yield* Effect.forEach(skills, (skill) => entryOf(skill, () => "UTC", link !== undefined))
+  const entries = yield* Effect.forEach(skills, (skill) =>
+    "definition" in skill ? Effect.succeed(skill) : entryOf(skill, () => "UTC", link !== undefined)
+  )
   const services = yield* Layer.build(
     assembled(
-      { state: stateDirectory, hold, starts, lookEveryMs, clockFromMs, ...sizes },
+      { state: stateDirectory, hold, starts, ramp, drainDeadlineMs, lookEveryMs, clockFromMs, ...sizes },
       { entries, problems: [], unreadable: [] },
       link === undefined ? undefined : { layer: link, session: mainSession }
     ).pipe(Layer.provide(Layer.succeed(Disk, disk.disk)))
@@ -83,7 +94,8 @@ export const afterCrash = ({ disk }: Pick<World, "disk">): DiskMemory => {
   return copy
 }
 
-const journalOf = (disk: DiskMemory): ReadonlyArray<JournalEvent> => {
+/** The events on such a disk. */
+export const journalOf = (disk: DiskMemory): ReadonlyArray<JournalEvent> => {
   const segments = [...disk.files()]
     .filter(([path]) => path.startsWith(`${stateDirectory}/journal/`) && path.endsWith(".log"))
     .sort(([a], [b]) => (a < b ? -1 : 1))

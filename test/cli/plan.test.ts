@@ -48,4 +48,12 @@ it("plan lists the slots to come in their order, marks those of a pause, and cou
     code: 64,
     stderr: expect.stringContaining("DURATION at holdfast plan --for")
   })
+  const [one, soon, before] = await Promise.all([
+    run("plan", "daily", "--from", from, "--to", "2036-05-02T06:30:00Z", "--json"),
+    run("plan", "--to", "soon"),
+    run("plan", "--from", from, "--to", from)
+  ])
+  expect(one.stdout.trim().split("\n").length).toBe(2)
+  expect(soon).toMatchObject({ code: 64, stderr: expect.stringContaining("TIME_SYNTAX at holdfast plan --to") })
+  expect(before).toMatchObject({ code: 64, stderr: expect.stringContaining("TIME_ORDER at holdfast plan --to") })
 })
