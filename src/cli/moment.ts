@@ -1,5 +1,8 @@
 /** Instants as people type them. */
+import * as Effect from "effect/Effect"
+import { shown } from "../domain/Errors.ts"
 import { parseRunId } from "../domain/Run.ts"
+import { UsageInvalid } from "./usage.ts"
 
 /**
  * Reads an instant, in milliseconds since the Unix epoch; nothing where it is none. `2026-11-22T06:00:00Z` (or an offset), a run's id for
@@ -22,4 +25,12 @@ export const readMoment = (text: string, nowMs: number): number | undefined => {
   const date = new Date(Date.UTC(+year, +month! - 1, +day!))
   if (date.getUTCMonth() !== +month! - 1 || date.getUTCDate() !== +day!) return undefined // The 31st of February.
   return zone === undefined ? new Date(+year, +month! - 1, +day!, +hour!, +minute!, +second).getTime() : Date.parse(text.replace(" ", "T"))
+}
+
+/** The instant that a flag was given. Fails with TIME_SYNTAX; `where` is the command and the flag. */
+export const givenMoment = (where: string, text: string, nowMs: number): Effect.Effect<number, UsageInvalid> => {
+  const atMs = readMoment(text, nowMs)
+  if (atMs !== undefined) return Effect.succeed(atMs)
+  const want = "06:00, '2026-11-22 06:00', 2026-11-22T06:00:00Z or a run's id"
+  return Effect.fail(new UsageInvalid({ code: "TIME_SYNTAX", where, got: shown(text), want, fix: "correct the time" }))
 }
