@@ -11,6 +11,7 @@ import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { approvalMutants } from "./mutants/approval.ts"
+import { backfillMutants } from "./mutants/backfill.ts"
 import { evidenceMutants } from "./mutants/evidence.ts"
 import { journalMutants } from "./mutants/journal.ts"
 import { ledgerMutants } from "./mutants/ledger.ts"
@@ -52,6 +53,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...timingMutants,
   ...standingMutants,
   ...pauseMutants,
+  ...backfillMutants,
   ...watchMutants,
   ...whyMutants,
   ...timeMutants,
