@@ -11,6 +11,7 @@ import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { approvalMutants } from "./mutants/approval.ts"
+import { backfillMutants } from "./mutants/backfill.ts"
 import { evidenceMutants } from "./mutants/evidence.ts"
 import { inputMutants } from "./mutants/input.ts"
 import { journalMutants } from "./mutants/journal.ts"
@@ -60,6 +61,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...poolMutants,
   ...chainMutants,
   ...pauseMutants,
+  ...backfillMutants,
   ...watchMutants,
   ...whyMutants,
   ...planMutants,

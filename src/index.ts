@@ -101,6 +101,15 @@ export interface Runtime {
   /** Runs a skill now; resolves with the run's id once its claim is durable. The same key asks for the same run. */
   readonly trigger: (skill: string, options?: { readonly key?: string }) => Promise<string>
   /**
+   * Makes good slots of the past that got no run, from `from` to `to`, both included; resolves with the runs' ids once their claims are
+   * durable. They run in the order of their slots, behind what is under way. `limit`: so many, the oldest first; at most 100 may wait.
+   * Slots that have a run are left out, so the rest is asked for by asking again.
+   */
+  readonly backfill: (
+    skill: string,
+    options: { readonly from: Date; readonly to: Date; readonly limit?: number; readonly by?: string; readonly why?: string }
+  ) => Promise<ReadonlyArray<string>>
+  /**
    * Skips the slots of a skill until it is resumed, also over restarts; a run under way goes on, and `trigger` still works.
    * `by` and `why` stand in the status and on the record of each skipped slot.
    */
@@ -157,6 +166,8 @@ export const createRuntime = async ({ skills = [], gateway, inspect, ...options 
       return () => fiber.interruptUnsafe()
     },
     trigger: (name, { key } = {}) => run(runtime.trigger(name, key)),
+    backfill: async (name, { from, to, limit, by = embedder, why = "" }) =>
+      (await run(runtime.backfill(name, { fromMs: from.getTime(), toMs: to.getTime(), limit }, { by, why }))).runs,
     pause: (name, wish) => run(runtime.pause(name, { by: embedder, why: "", ...wish })),
     resume: (name, wish) => run(runtime.resume(name, { by: embedder, why: "", ...wish })),
     cancel: (id, { by = embedder } = {}) => run(runtime.cancelRun(id, by)),

@@ -150,6 +150,18 @@ describe("a runtime", () => {
     assert.deepInclude({ ...(refused as object) }, { code: "SKILL_NOT_PAUSED" })
   })
 
+  it("makes good slots of the past, once each", async () => {
+    const runtime = await started({ state: folder(), skills: [skill({ name: "hourly", schedule: { every: "1 hour" }, run: () => {} })] })
+    const [from, to] = [new Date("2026-11-20T06:00:00Z"), new Date("2026-11-20T08:00:00Z")]
+    const settled = event(runtime, ({ type }) => type === "run.settled")
+    assert.deepStrictEqual(await runtime.backfill("hourly", { from, to, limit: 1, why: "a try" }), ["hourly@20261120T060000Z"])
+    await settled
+    assert.deepStrictEqual(await runtime.backfill("hourly", { from, to }), ["hourly@20261120T070000Z", "hourly@20261120T080000Z"])
+    assert.deepStrictEqual(await runtime.backfill("hourly", { from, to }), [])
+    const refused = await runtime.backfill("hourly", { from, to: new Date("2236-01-01") }).catch((error: unknown) => error)
+    assert.deepInclude({ ...(refused as object) }, { code: "BACKFILL_FUTURE" })
+  })
+
   it("installs no signal handler and listens to nothing of the process", async () => {
     const names = ["SIGINT", "SIGTERM", "SIGHUP", "exit", "beforeExit", "uncaughtException", "unhandledRejection", "warning"] as const
     const counts = () => names.map((name) => process.listenerCount(name))

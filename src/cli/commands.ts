@@ -18,6 +18,7 @@ export const commands: ReadonlyArray<Listed> = [
   { name: "plan", summary: "the slots to come, and what an outage would do to them", load: () => import("./plan.ts") },
   { name: "why", summary: "what became of a slot, and why", load: () => import("./why.ts") },
   { name: "trigger", summary: "run a skill now", load: () => import("./trigger.ts") },
+  { name: "backfill", summary: "run slots of the past that got no run", load: () => import("./backfill.ts") },
   { name: "pause", summary: "keep a skill's slots from becoming runs until it is resumed", load: () => import("./pause.ts") },
   { name: "resume", summary: "end a pause", load: () => import("./resume.ts") },
   { name: "step", summary: "in a skill's script: make a command a step, done once", load: () => import("./step.ts") },

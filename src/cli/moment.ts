@@ -1,5 +1,8 @@
 /** Instants as people type them. */
+import * as Effect from "effect/Effect"
+import { shown } from "../domain/Errors.ts"
 import { parseRunId } from "../domain/Run.ts"
+import { UsageInvalid } from "./usage.ts"
 
 /**
  * Reads an instant, in milliseconds since the Unix epoch; nothing where it is none. `2026-11-22T06:00:00Z` (or an offset), a run's id for
@@ -31,4 +34,12 @@ export const readNextMoment = (text: string, fromMs: number): number | undefined
   const next = new Date(atMs)
   next.setDate(next.getDate() + 1)
   return next.getTime()
+}
+
+/** The instant that a flag was given. Fails with TIME_SYNTAX; `where` is the command and the flag. */
+export const givenMoment = (where: string, text: string, nowMs: number): Effect.Effect<number, UsageInvalid> => {
+  const atMs = readMoment(text, nowMs)
+  if (atMs !== undefined) return Effect.succeed(atMs)
+  const want = "06:00, '2026-11-22 06:00', 2026-11-22T06:00:00Z or a run's id"
+  return Effect.fail(new UsageInvalid({ code: "TIME_SYNTAX", where, got: shown(text), want, fix: "correct the time" }))
 }

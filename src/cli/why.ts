@@ -58,7 +58,7 @@ export const command = defineCommand({
         )
       }
       if (out.json) {
-        const { slotMs, nextMs, adoptedFromMs, startedAtMs, settled, claimed, ...rest } = story
+        const { slotMs, nextMs, adoptedFromMs, startedAtMs, settled, claimed, backfilled, ...rest } = story
         const at = (ms: number | undefined) => (ms === undefined ? null : iso(ms))
         out.value({
           ...rest,
@@ -67,6 +67,7 @@ export const command = defineCommand({
           adoptedFrom: iso(adoptedFromMs),
           startedAt: at(startedAtMs),
           record: settled ?? claimed ?? null,
+          backfilled: backfilled ?? null,
           events: ofRun
         })
       } else for (const line of sentences(story, ofRun)) out.line(line)
@@ -78,7 +79,7 @@ const told: ReadonlySet<string> = new Set(["runtime.started", "runtime.stopped",
 
 /** The story in words, the verdict first. */
 const sentences = (story: SlotStory, events: ReadonlyArray<JournalEvent>): ReadonlyArray<string> => {
-  const { skill, slotMs, schedule, verdict, settled, claimed, waiting, mode, startedAtMs, nextMs } = story
+  const { skill, slotMs, schedule, verdict, settled, claimed, backfilled, adoptedFromMs, waiting, mode, startedAtMs, nextMs } = story
   const at = (ms: number) => clock(ms, slotMs)
   const lines = [`${skill}, slot ${clock(slotMs)} (${iso(slotMs)}), of ${scheduleText(schedule)}`]
   if (verdict !== undefined) lines.push(`  ${verdict}: ${verdicts[verdict]}`)
@@ -87,6 +88,11 @@ const sentences = (story: SlotStory, events: ReadonlyArray<JournalEvent>): Reado
     lines.push(`  ${shown(settled.reason)} (put on record ${at(settled.atMs)}${many})`)
   }
   if (claimed !== undefined && claimed.missed > 0) lines.push(`  it made good ${claimed.missed} missed before it`)
+  if (backfilled !== undefined) {
+    const { by = "", why = "", atMs } = backfilled
+    if (slotMs <= adoptedFromMs) lines.push(`  nothing was owed then: its schedule was adopted ${clock(adoptedFromMs)}`)
+    lines.push(`  ${shown(by)} asked for a run of it ${clock(atMs)}${why === "" ? "" : `: ${shown(why)}`}`)
+  }
   if (startedAtMs !== undefined) lines.push(`  no runtime could see it at its instant: the start at ${at(startedAtMs)} decided`)
   else if (mode !== undefined)
     lines.push(`  the runtime was ${mode.mode} then: ${meaning(mode.mode)}${mode.reason === "" ? "" : ` (${shown(mode.reason)})`}`)

@@ -51,8 +51,20 @@ export const JournalEvent = Schema.Union([
     reason: text,
     run: Schema.optionalKey(text)
   }),
-  /** Settles its slot as `run`. `fence` grows with every claim: what a skill acts on can refuse an older one. */
-  event("run.claimed", { run: text, skill: text, slot: instant, fence: count, digest: text, missed: count }),
+  /**
+   * Settles its slot as `run`. `fence` grows with every claim: what a skill acts on can refuse an older one. With `by`, somebody asked
+   * for a run of a slot that had none: what the slot was settled as stays as it is.
+   */
+  event("run.claimed", {
+    run: text,
+    skill: text,
+    slot: instant,
+    fence: count,
+    digest: text,
+    missed: count,
+    by: Schema.optionalKey(text),
+    why: Schema.optionalKey(text)
+  }),
   event("attempt.started", { run: text, attempt: count }),
   event("attempt.spawned", { run: text, attempt: count, pid: count, startTime: text, bootId: text }),
   /** An attempt is about to hand its text to the agent's command: from here on it counts against the day's budget. */

@@ -52,6 +52,8 @@ export interface RunRecord {
   /** How many missed slots this run makes good, itself not counted. */
   readonly missed: number
   readonly claimedAtMs: number
+  /** Who asked for it, where it makes good a slot of the past. */
+  readonly by: string | undefined
   phase: Phase
   /** Attempts started, failed ones among them. The rest were interrupted by deaths of the runtime, but for the present one. */
   attempts: number
@@ -258,7 +260,7 @@ export class Ledger {
   }
 
   #claim(event: EventOf<"run.claimed">): void {
-    const { run, skill, slot: slotAtMs, fence, digest, missed, atMs: claimedAtMs } = event
+    const { run, skill, slot: slotAtMs, fence, digest, missed, by, atMs: claimedAtMs } = event
     this.fence = Math.max(this.fence, fence)
     if (this.runs.has(run)) return
     this.runs.set(run, {
@@ -269,6 +271,7 @@ export class Ledger {
       digest,
       missed,
       claimedAtMs,
+      by,
       phase: "claimed",
       attempts: 0,
       failedAttempts: 0,
@@ -279,7 +282,7 @@ export class Ledger {
       steps: new Map(),
       settled: undefined
     })
-    if (run.includes("+manual-")) return // Not a slot of the schedule: nothing owed is settled by it.
+    if (by !== undefined || run.includes("+manual-")) return // Nothing owed is settled by it: no slot of the schedule, or one that was.
     this.slots.run += 1
     this.#onSkill(skill, (record) => {
       settleThrough(record, slotAtMs)

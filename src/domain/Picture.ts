@@ -108,6 +108,7 @@ export const runPicture = (run: RunRecord) => ({
   phase: run.phase,
   attempts: run.attempts,
   missed: run.missed,
+  ...(run.by === undefined ? {} : { backfilledBy: run.by }),
   ...(run.startedAtMs === undefined ? {} : { startedAt: iso(run.startedAtMs), lateMs: Math.max(0, run.startedAtMs - run.slotAtMs) }),
   ...(run.phase === "parked" ? { reason: run.parked ?? "" } : {}),
   ...(run.settled === undefined

@@ -33,7 +33,9 @@ export interface SlotStory {
   /** What was said when it was settled without a run of its own. */
   readonly settled: EventOf<"slot.settled"> | undefined
   readonly claimed: EventOf<"run.claimed"> | undefined
-  /** The run that did its work: its own, or the one that it was coalesced into. */
+  /** The run that somebody asked for afterwards, whatever the slot was settled as; it may be from before `adoptedFromMs`. */
+  readonly backfilled: EventOf<"run.claimed"> | undefined
+  /** The run that did its work: its own, or else the one that it was coalesced into. */
   readonly run: RunId | undefined
   readonly waiting: Waiting | undefined
   /** The mode of the runtime at that instant, with its reason; nothing where none was at work. */
@@ -64,6 +66,7 @@ export const slotStory = (events: Iterable<JournalEvent>, { skill, atMs, nowMs, 
   const terms: Array<Term> = []
   const settled: Array<EventOf<"slot.settled">> = []
   const claims: Array<EventOf<"run.claimed">> = []
+  const askedFor: Array<{ readonly claim: EventOf<"run.claimed">; readonly term: Term | undefined }> = []
   const runtime: Array<EventOf<"runtime.started"> | EventOf<"runtime.stopped"> | EventOf<"mode.changed">> = []
   let paused: EventOf<"skill.paused"> | undefined
   let quarantined: EventOf<"skill.quarantined"> | undefined
@@ -79,6 +82,7 @@ export const slotStory = (events: Iterable<JournalEvent>, { skill, atMs, nowMs, 
     else if (event.type === "skill.quarantined") quarantined = event
     else if (event.type === "skill.released") quarantined = undefined
     else if (event.type === "slot.settled") settled.push(event)
+    else if (event.type === "run.claimed" && event.by !== undefined) askedFor.push({ claim: event, term: terms.at(-1) })
     else if (event.type === "run.claimed" && !event.run.includes("+manual-")) claims.push(event)
   }
   if (!known) return { _tag: "Unknown" }
@@ -88,8 +92,15 @@ export const slotStory = (events: Iterable<JournalEvent>, { skill, atMs, nowMs, 
   const knownMs = [...claims.map(({ slot }) => slot), ...settled.flatMap(({ slot, through }) => [slot, through]), ...(kept?.owedAtMs ?? [])]
   for (const one of terms) if (one.schedule._tag === "After") one.schedule = { ...one.schedule, knownMs: knownMs.toSorted((a, b) => a - b) }
   const slotOf = (term: Term) => slotsBetween(term.schedule, term.fromMs, Math.min(atMs, term.untilMs)).lastMs
-  const term = terms.findLast((one) => one.fromMs < atMs && slotOf(one) !== undefined)
-  const slotMs = term && slotOf(term)
+  const owing = terms.findLast((one) => one.fromMs < atMs && slotOf(one) !== undefined)
+  const owedMs = owing && slotOf(owing)
+  // A slot that nobody owed, as from before the first adoption, is one since a run of it was asked for.
+  const unowed = askedFor
+    .filter(({ claim: { slot } }) => slot <= atMs && slot > (owedMs ?? -Infinity))
+    .toSorted((a, b) => a.claim.slot - b.claim.slot)
+    .at(-1)
+  const term = unowed === undefined ? owing : (unowed.term ?? terms.at(-1))
+  const slotMs = unowed?.claim.slot ?? owedMs
   if (term === undefined || slotMs === undefined) {
     const later = terms.find((one) => one.untilMs > atMs)
     const firstMs = later && next(later.schedule, Math.max(later.fromMs, atMs))
@@ -97,6 +108,7 @@ export const slotStory = (events: Iterable<JournalEvent>, { skill, atMs, nowMs, 
   }
   const record = settled.find(({ slot, through }) => slot <= slotMs && slotMs <= through)
   const claimed = record === undefined ? claims.find(({ slot }) => slot === slotMs) : undefined
+  const backfilled = askedFor.find(({ claim }) => claim.slot === slotMs)?.claim
   const settledAtMs = (record ?? claimed)?.atMs
   const before = runtime.filter((event) => event.atMs <= slotMs)
   const last = before.findLast(({ type }) => type !== "mode.changed")
@@ -110,9 +122,10 @@ export const slotStory = (events: Iterable<JournalEvent>, { skill, atMs, nowMs, 
     verdict: record?.verdict ?? (claimed === undefined ? undefined : "run"),
     settled: record,
     claimed,
-    run: claimed?.run ?? record?.run,
+    backfilled,
+    run: (claimed ?? backfilled ?? record)?.run,
     waiting:
-      settledAtMs !== undefined
+      settledAtMs !== undefined || unowed !== undefined
         ? undefined
         : slotMs > nowMs
           ? { _tag: "Due" }

@@ -78,6 +78,7 @@ const RunLine = Schema.Struct({
   digest: text,
   missed: count,
   claimedAtMs: instant,
+  by: Schema.optional(text),
   phase: Schema.Literals(Object.keys(phases) as Array<Phase>),
   attempts: count,
   failedAttempts: count,
@@ -184,8 +185,9 @@ const flatSkill = ({ failedAtMs, deaths, owedAtMs, last, promptsAtMs, ...skill }
 
 const flat = (run: RunRecord): typeof RunLine.Type => ({ ...run, steps: [...run.steps] })
 
-const mapped = ({ retryAtMs, process, startedAtMs, steps, parked, settled, ...rest }: typeof RunLine.Type): RunRecord => ({
+const mapped = ({ by, retryAtMs, process, startedAtMs, steps, parked, settled, ...rest }: typeof RunLine.Type): RunRecord => ({
   ...rest,
+  by,
   retryAtMs,
   process,
   startedAtMs,

@@ -3,10 +3,12 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Semaphore from "effect/Semaphore"
-import type { Refused, StorageFailed } from "../domain/Errors.ts"
+import type { Refused, StateUnusable, StorageFailed } from "../domain/Errors.ts"
 import type { RunId } from "../domain/Run.ts"
 import type { Wish } from "../domain/Wish.ts"
+import { type Backfilled, claimPast, type Past } from "./Backfill.ts"
 import type { Claims } from "./Claims.ts"
+import type { Disk } from "./Disk.ts"
 import { cancelParkedRun, cancelRun, parkedRun, releaseParked, unsettledRun } from "./Parking.ts"
 import { type Pausable, pauseSkill, resumeSkill } from "./Pausing.ts"
 import type { Process } from "./Process.ts"
@@ -18,6 +20,8 @@ import { asideSkill, claimByHand, notAside, type Triggerable, unknownSkill } fro
 export interface ByHand {
   /** Claims a run by hand. The same key names the same run, so asking twice runs it once. */
   readonly trigger: (skill: string, key?: string) => Effect.Effect<RunId, Refused | StorageFailed>
+  /** Claims runs for slots of the past that got none. Asking twice makes no second run. */
+  readonly backfill: (skill: string, past: Past, wish: Wish) => Effect.Effect<Backfilled, Refused | StateUnusable | StorageFailed>
   /** Keeps a skill's slots from becoming runs, or ends that. */
   readonly pause: (skill: string, wish: Wish) => Effect.Effect<void, Refused | StorageFailed>
   readonly resume: (skill: string, wish: Wish) => Effect.Effect<void, Refused | StorageFailed>
@@ -44,7 +48,7 @@ export interface Household {
   readonly settled: (skill: string) => void
 }
 
-type Hands = StateStore | Process | Run | Claims
+type Hands = StateStore | Disk | Process | Run | Claims
 
 export const byHand = Effect.fnUntraced(function* ({
   known,
@@ -74,6 +78,7 @@ export const byHand = Effect.fnUntraced(function* ({
 
   return {
     trigger: Effect.fn("Supervisor.trigger")((skill, key) => ask(skill, (child) => claimByHand(child, key))),
+    backfill: Effect.fn("Supervisor.backfill")((skill, past, wish) => ask(skill, (child) => claimPast(child, past, wish))),
     pause: Effect.fn("Supervisor.pause")((skill, wish) => ask(skill, (child) => pauseSkill(child, wish))),
     resume: Effect.fn("Supervisor.resume")((skill, wish) => ask(skill, (child) => resumeSkill(child, wish))),
     release: Effect.fn("Supervisor.release")(

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { EventOf } from "../domain/JournalEvent.ts"
 import type { RunId } from "../domain/Run.ts"
+import type { Wish } from "../domain/Wish.ts"
 import type { NewEvent } from "./StateStore.ts"
 import { StateStore } from "./StateStore.ts"
 
@@ -20,6 +21,8 @@ export interface Claim {
   readonly digest: string
   /** Missed slots that the run makes good, itself not counted. */
   readonly missed: number
+  /** Who asked for a run of a slot that was settled without one, and why. */
+  readonly asked?: Wish
 }
 
 export class Claims extends Context.Service<
@@ -35,8 +38,18 @@ export class Claims extends Context.Service<
       const store = yield* StateStore
       let fence = store.ledger.fence
       return Claims.of({
-        claim: ({ run, skill, slotAtMs, digest, missed }) =>
-          Effect.sync(() => ({ type: "run.claimed" as const, run, skill, slot: slotAtMs, digest, missed, fence: ++fence }))
+        claim: ({ run, skill, slotAtMs, digest, missed, asked }) =>
+          Effect.sync(() => ({
+            type: "run.claimed" as const,
+            run,
+            skill,
+            slot: slotAtMs,
+            digest,
+            missed,
+            fence: ++fence,
+            ...(asked === undefined ? {} : { by: asked.by }),
+            ...(asked === undefined || asked.why === "" ? {} : { why: asked.why })
+          }))
       })
     })
   )

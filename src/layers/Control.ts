@@ -23,6 +23,16 @@ const step = { run: Schema.String, attempt: Schema.Int, step: Schema.String, by:
 /** What can be asked. */
 export const Question = Schema.Union([
   Schema.Struct({ id: Schema.Int, do: Schema.Literal("trigger"), skill: Schema.String, key: Schema.optionalKey(Schema.String) }),
+  Schema.Struct({
+    id: Schema.Int,
+    do: Schema.Literal("backfill"),
+    skill: Schema.String,
+    fromMs: Schema.Finite,
+    toMs: Schema.Finite,
+    limit: Schema.optionalKey(Schema.Int),
+    by: Schema.NonEmptyString,
+    why: Schema.String
+  }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literal("status") }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literal("release") }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literals(["run.release", "run.cancel"]), run: Schema.String, by: Schema.String }),
@@ -129,6 +139,8 @@ const serve = (question: Question) =>
     switch (question.do) {
       case "trigger":
         return yield* runtime.trigger(question.skill, question.key)
+      case "backfill":
+        return yield* runtime.backfill(question.skill, question, question)
       case "status":
         return yield* runtime.picture
       case "release":

@@ -213,9 +213,9 @@ const settle = Effect.fnUntraced(function* (
   yield* tell
 })
 
-/** The end of a run whose first attempt would begin too long after its slot. */
+/** The end of a run whose first attempt would begin too long after its slot; one that makes good a slot of the past is late on purpose. */
 const lateness = ({ timing = anyTime }: SkillDefinition, run: RunRecord | undefined, nowMs: number): AttemptEnd | undefined =>
-  run !== undefined && run.startedAtMs === undefined && nowMs > run.slotAtMs + timing.delayMs + timing.startWithinMs
+  run !== undefined && run.by === undefined && run.startedAtMs === undefined && nowMs > run.slotAtMs + timing.delayMs + timing.startWithinMs
     ? { _tag: "TooLate", reason: `could not begin within ${showDuration(timing.startWithinMs)} of its slot` }
     : undefined
 

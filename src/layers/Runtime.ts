@@ -55,6 +55,8 @@ export class Runtime extends Context.Service<
     readonly modes: Stream.Stream<Mode>
     readonly picture: Effect.Effect<Picture>
     readonly trigger: (skill: string, key?: string) => Effect.Effect<RunId, Refused | StorageFailed>
+    /** Claims runs for slots of the past that got none. */
+    readonly backfill: Supervisor["Service"]["backfill"]
     /** The steps of the attempt that is under way, for who asks from outside of it. Refuses with STEP_NOT_EXECUTING. */
     readonly steps: (run: RunId, attempt: number) => Effect.Effect<Steps, Refused>
     /** Keeps a skill's slots from becoming runs, or ends that. */
@@ -170,6 +172,7 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
     modes,
     picture,
     trigger: (skill, key) => Effect.andThen(started, supervisor.trigger(skill, key)), // Whoever has the layer may ask at once.
+    backfill: (skill, past, wish) => Effect.andThen(started, supervisor.backfill(skill, past, wish)),
     steps: run.steps,
     pause: (skill, wish) => Effect.andThen(started, supervisor.pause(skill, wish)),
     resume: (skill, wish) => Effect.andThen(started, supervisor.resume(skill, wish)),

@@ -38,10 +38,7 @@ export const claimByHand = Effect.fnUntraced(function* (
   if (quarantined !== undefined) return yield* asideSkill(skill, quarantined)
   const earlier = key === undefined ? undefined : madeBy(key, skill, store.ledger.runs.keys())
   if (earlier !== undefined) return earlier
-  if (!gate.open && gate.claimed !== "start") {
-    const fix = "wait until what it needs is back; `holdfast status` says"
-    return yield* refused("SKILL_HELD", skill, gate.reason, "a mode in which it fires", fix)
-  }
+  if (!gate.open && gate.claimed !== "start") return yield* heldSkill(skill, gate.reason)
   const overlap = decideOverlap(
     definition.overlap,
     actor.getSnapshot().context.runs.map(({ run }) => run)
@@ -75,6 +72,10 @@ export const asideSkill = (skill: string, quarantined: string | undefined): Refu
     "a skill at work",
     "`holdfast skills release` lets it work again; `holdfast status` says how it stands"
   )
+
+/** The mode does not let it fire. */
+export const heldSkill = (skill: string, reason: string): Refused =>
+  refused("SKILL_HELD", skill, reason, "a mode in which it fires", "wait until what it needs is back; `holdfast status` says")
 
 /** It was not put aside, or is at work again. */
 export const notAside = (skill: string): Refused =>

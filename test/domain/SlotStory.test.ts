@@ -52,6 +52,31 @@ const asked = (told: ReadonlyArray<Told>, at: number, now = 1_000): SlotStory | 
   return slotStory(events, { skill: "job", atMs: s(at), nowMs: s(now), record: fold(events).skills.get("job") })
 }
 
+/** A run that was asked for at second `at`. */
+const askedFor = (at: number, slot: number): Told => Object.assign(claimed(at, slot), { by: "ops", why: "once more" })
+
+describe("the story of a slot that got its run afterwards", () => {
+  it("keeps what settled it, and names the run and who asked for it", () => {
+    const run = runId({ skill: "job", slotAtMs: s(20) })
+    const told = [...base, settled(31, 10, 30, "missed"), askedFor(50, 20)]
+    assert.deepInclude(asked(told, 29), { slotMs: s(20), verdict: "missed", run, claimed: undefined, waiting: undefined })
+    assert.deepInclude((asked(told, 29) as SlotStory).backfilled, { by: "ops", atMs: s(50) })
+    assert.deepInclude(asked(told, 19), { slotMs: s(10), backfilled: undefined, run: undefined })
+    const coalesced = [...base, settled(31, 10, 20, "coalesced", "job@into"), askedFor(50, 20)]
+    assert.deepInclude(asked(coalesced, 20), { verdict: "coalesced", run })
+  })
+
+  it("is told of slots that nobody owed, under the schedule in which they were asked for", () => {
+    const everyFive: Schedule = { _tag: "Every", everyMs: 5_000, anchorMs: 0 }
+    const told = [started(0), adopted(41), claimed(50), adopted(60, everyFive), askedFor(70, 20), askedFor(71, 55)]
+    const untold = { verdict: undefined, waiting: undefined }
+    assert.deepInclude(asked(told, 25), { slotMs: s(20), schedule: everyFive, nextMs: s(25), adoptedFromMs: s(60), ...untold })
+    assert.deepInclude(asked(told, 59), { slotMs: s(55), schedule: everyFive, ...untold })
+    assert.deepInclude(asked(told, 54), { slotMs: s(50), schedule: everyTen, verdict: "run", backfilled: undefined })
+    assert.deepInclude(asked(told, 19), { _tag: "NothingOwed" })
+  })
+})
+
 describe("the story of a slot", () => {
   it("names its run, and the mode of the runtime at its instant", () => {
     const run = runId({ skill: "job", slotAtMs: s(10) })

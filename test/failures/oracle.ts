@@ -74,8 +74,12 @@ const ofSkill = fc.oneof(
   })
 )
 const claimed = fc
-  .tuple(run, of("run.claimed", { slot: instant, fence: count, digest: text, missed: count }))
-  .map(([id, event]) => ({ ...event, run: id, skill: skillOf(id) }) as JournalEvent)
+  .tuple(
+    run,
+    of("run.claimed", { slot: instant, fence: count, digest: text, missed: count }),
+    fc.constantFrom({}, {}, { by: "ops", why: "late" })
+  )
+  .map(([id, event, asked]) => ({ ...event, ...asked, run: id, skill: skillOf(id) }) as JournalEvent)
 /** Some of them a day apart. */
 const prompted = of("prompt.started", { run, skill: name, attempt, atMs: fc.constantFrom(0, 1_000, 86_399_999, 86_400_000, 86_401_000) })
 const attempted = fc.oneof(
@@ -425,6 +429,7 @@ const row = (run: RunRecord): unknown => {
     digest: run.digest,
     missed: run.missed,
     claimed: run.claimedAtMs,
+    asked: run.by ?? null,
     phase: run.phase,
     attempts: run.attempts,
     failed: run.failedAttempts,

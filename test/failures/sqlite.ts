@@ -8,7 +8,7 @@ import type { JournalEvent } from "../../src/domain/JournalEvent.ts"
 const schema = `
   create table skill (name text primary key, digest text, schedule text, owed_from real, settled_through real, removed int,
     paused text, quarantined text, last text, last_success real, failures int);
-  create table run (id text primary key, skill text, slot real, fence int, digest text, missed int, claimed real, phase text,
+  create table run (id text primary key, skill text, slot real, fence int, digest text, missed int, claimed real, asked text, phase text,
     attempts int default 0, failed int default 0, retry real, parked text, process text, started real, settled text, place int);
   create table step (run text, name text, result text, primary key (run, name));
   create table prompt (skill text, at real, place integer primary key);
@@ -75,7 +75,7 @@ export class SqliteModel {
       case "run.claimed": {
         run("update total set value = max(value, ?) where name = 'fence'", e.fence)
         const made = run(
-          `insert or ignore into run (id, skill, slot, fence, digest, missed, claimed, phase, place) values (?, ?, ?, ?, ?, ?, ?, 'claimed', ?)`,
+          `insert or ignore into run (id, skill, slot, fence, digest, missed, claimed, asked, phase, place) values (?, ?, ?, ?, ?, ?, ?, ?, 'claimed', ?)`,
           e.run,
           e.skill,
           e.slot,
@@ -83,9 +83,10 @@ export class SqliteModel {
           e.digest,
           e.missed,
           e.atMs,
+          e.by ?? null,
           next()
         )
-        if (made === 0 || /\+manual-/.test(e.run)) return
+        if (made === 0 || e.by !== undefined || /\+manual-/.test(e.run)) return
         add("run", 1)
         return void run("update skill set settled_through = max(settled_through, ?) where name = ?", e.slot, e.skill)
       }

@@ -120,6 +120,16 @@ describe("checkSlots", () => {
     ])
   })
 
+  it("takes a run that was asked for beside whatever settled its slot, also in a pause and from before the adoption, and no second one", () => {
+    const asked = (seconds: number) => claimed(seconds, { by: "ops" })
+    const paused: New = { type: "skill.paused", skill: "beat", by: "", why: "" }
+    const history = [started(), adopted(1.5), claimed(2), settledSlots(3, 4, 2), paused, asked(3), asked(1)]
+    expect(checkSlots(events(...history), at(4))).toEqual([])
+    const twice = found(checkSlots(events(...history, asked(3), asked(2), asked(1.2)), at(4)))
+    expect(twice).toEqual([`slot.unowed ${beat(1.2)}`, `slot.doubled ${beat(3)}`, `slot.doubled ${beat(2)}`])
+    expect(found(checkSlots(events(started(), adopted(1.5), claimed(2), asked(3)), at(3)))).toEqual([`slot.lost ${beat(3)}`])
+  })
+
   it("goes on where the same schedule is adopted again for other work", () => {
     expect(checkSlots(events(adopted(), claimed(1), { ...adopted(), digest: "e" } as New, claimed(2)), at(2))).toEqual([])
   })

@@ -17,11 +17,11 @@ export interface Term {
  * Slots owed through `throughMs` (milliseconds since the Unix epoch) without a record, and records that are double or of
  * nothing owed. Slots that wait have no record yet: choose an instant before which nothing was held any more. A skill that
  * is in quarantine or paused owes nothing beyond its last record until it is released or resumed, and in a pause no slot
- * becomes a run.
+ * becomes a run, but for those that somebody asks for: they leave the record of their slot as it is.
  */
 export const checkSlots = (events: ReadonlyArray<JournalEvent>, throughMs: number): ReadonlyArray<Violation> => {
   const violations: Array<Violation> = []
-  for (const [skill, { terms, records, quarantined, paused, found }] of readSlots(events)) {
+  for (const [skill, { terms, records, backfilled, quarantined, paused, found }] of readSlots(events)) {
     violations.push(...found)
     const slot = (atMs: number) => runId({ skill, slotAtMs: atMs })
     const lastMs = quarantined || paused ? Math.min(throughMs, Math.max(0, ...records.keys())) : throughMs
@@ -30,6 +30,10 @@ export const checkSlots = (events: ReadonlyArray<JournalEvent>, throughMs: numbe
     }
     for (const [atMs, ways] of records) {
       if (ways.length > 1) violations.push({ rule: "slot.doubled", subject: slot(atMs), detail: ways.join(" and ") })
+    }
+    for (const [atMs, times] of backfilled) {
+      const runs = times + (records.get(atMs)?.filter((way) => way === "run").length ?? 0)
+      if (runs > 1) violations.push({ rule: "slot.doubled", subject: slot(atMs), detail: `${runs} runs, ${times} of them asked for` })
     }
   }
   return violations
@@ -53,6 +57,8 @@ interface SkillSlots {
   readonly terms: Array<Term>
   /** By instant: `run`, or the verdict that settled it without one. */
   readonly records: Map<number, Array<string>>
+  /** By instant: the runs that somebody asked for afterwards, beside whatever settled the slot. */
+  readonly backfilled: Map<number, number>
   readonly found: Array<Violation>
   quarantined: boolean
   paused: boolean
@@ -61,7 +67,14 @@ interface SkillSlots {
 const readSlots = (events: ReadonlyArray<JournalEvent>): ReadonlyMap<string, SkillSlots> => {
   const skills = new Map<string, SkillSlots>()
   const of = (skill: string): SkillSlots => {
-    const known = skills.get(skill) ?? { terms: [], records: new Map(), found: [], quarantined: false, paused: false }
+    const known = skills.get(skill) ?? {
+      terms: [],
+      records: new Map(),
+      backfilled: new Map(),
+      found: [],
+      quarantined: false,
+      paused: false
+    }
     skills.set(skill, known)
     return known
   }
@@ -94,6 +107,10 @@ const readSlots = (events: ReadonlyArray<JournalEvent>): ReadonlyMap<string, Ski
         break
       case "run.claimed":
         if (event.run.includes("+manual-")) break
+        if (event.by !== undefined) {
+          backfill(of(event.skill), event)
+          break
+        }
         note(of(event.skill), event.skill, event.slot, event.slot, 1, "run")
         if (of(event.skill).paused) of(event.skill).found.push({ rule: "slot.paused", subject: event.run, detail: "claimed in a pause" })
         break
@@ -152,6 +169,14 @@ const note = ({ terms, records, found }: SkillSlots, skill: string, slot: number
     if (ways === undefined) records.set(atMs, [way])
     else ways.push(way)
   }
+}
+
+/** A slot of the schedule that is in force when it is asked for; it may be from before that. */
+const backfill = ({ terms, backfilled, found }: SkillSlots, { run, slot, by = "" }: EventOf<"run.claimed">): void => {
+  const term = terms.at(-1)
+  if (term === undefined || next(term.schedule, slot - 1) !== slot)
+    found.push({ rule: "slot.unowed", subject: run, detail: `asked for by ${by}` })
+  backfilled.set(slot, (backfilled.get(slot) ?? 0) + 1)
 }
 
 const owedIn = ({ schedule, fromMs, untilMs }: Term, afterMs: number, throughMs: number): ReadonlyArray<number> => {
