@@ -54,12 +54,12 @@ export const greet = (options: HoldfastOptions, notes: ReadonlyArray<string>, pi
 }
 
 /** Three commands to try next, as they work from here. */
-const hints = ({ state, hold }: HoldfastOptions, { skills }: Picture): ReadonlyArray<string> => {
+const hints = ({ state }: HoldfastOptions, { mode, skills }: Picture): ReadonlyArray<string> => {
   const at = state === defaultState() ? "" : ` --state ${quoted(state)}`
   const call = invocation()
   return [
     `${call} status${at}`,
-    hold === true
+    mode === "held"
       ? `${call} release${at}`
       : skills[0] === undefined
         ? `${call} skills check DIR`

@@ -13,8 +13,8 @@ export interface Picture {
   readonly mode: string
   readonly means: string
   readonly guarantee: { readonly local: string; readonly session: string; readonly gateway: string; readonly results: string }
-  /** Why the session or the gateway is down, or storage is blocked; nothing for what is well. */
-  readonly reasons: { readonly session?: string; readonly gateway?: string; readonly storage?: string }
+  /** Why the session or the gateway is down, storage is blocked, or starts do not last; nothing for what is well. */
+  readonly reasons: { readonly session?: string; readonly gateway?: string; readonly storage?: string; readonly starts?: string }
   /** The state of every region of the runtime. */
   readonly regions: unknown
   readonly pid: number

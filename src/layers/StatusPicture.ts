@@ -31,7 +31,7 @@ export const pictureOf = Effect.fnUntraced(function* (
   const snapshot = actor.getSnapshot()
   const mode = modeOf(snapshot)
   const { means, ...guarantee } = guarantees[mode]
-  const { session, gateway, storage } = snapshot.context
+  const { session, gateway, storage, restarts } = snapshot.context
   return {
     format: pictureFormat,
     mode,
@@ -40,7 +40,8 @@ export const pictureOf = Effect.fnUntraced(function* (
     reasons: {
       ...(session === undefined ? {} : { session }),
       ...(gateway === undefined ? {} : { gateway }),
-      ...(storage === undefined ? {} : { storage })
+      ...(storage === undefined ? {} : { storage }),
+      ...(restarts === undefined ? {} : { starts: restarts })
     },
     regions: snapshot.value,
     pid,

@@ -36,6 +36,7 @@ describe("a start after four that did not last", () => {
         const claimed = claims(world)
         yield* world.pass(59_000)
         assert.strictEqual(yield* world.runtime.mode, "held")
+        assert.strictEqual((yield* world.runtime.picture).reasons.starts, "5 within 10 minutes, none of which lasted 1 minute")
         assert.strictEqual(modes(world).at(-1), "held starts 5 within 10 minutes, none of which lasted 1 minute")
         assert.strictEqual(claims(world), claimed)
         assert.match((yield* world.supervisor.skills)[0]?.reason ?? "", /^held: 5 within 10 minutes/)
