@@ -3,7 +3,7 @@
  * must not be made anew in its place, and nothing of ours may land in what stands there now.
  */
 import * as Effect from "effect/Effect"
-import { sep } from "node:path"
+import { basename, sep } from "node:path"
 import { DiskError } from "../domain/Errors.ts"
 import { type Disk, same } from "./Disk.ts"
 
@@ -28,9 +28,16 @@ export const housed = Effect.fnUntraced(function* (
           Effect.tapError(making, (error) => (error.code === "ENOENT" ? Effect.void : tell(error))) // A folder yet to be made.
         )
       : making
+  // The directory may have been exchanged between our look and the making. A draft goes then, before anything is in it; its name is
+  // random, so it can be nobody else's.
+  const stillHome = (path: string) =>
+    Effect.tapError(atHome, (error) =>
+      Effect.andThen(basename(path).startsWith(".draft-") ? Effect.ignore(disk.remove(path)) : Effect.void, tell(error))
+    )
   return {
     ...disk,
-    open: (path, options) => (options.create ? guarded(path, disk.open(path, options)) : disk.open(path, options)),
+    open: (path, options) =>
+      options.create ? Effect.tap(guarded(path, disk.open(path, options)), () => stillHome(path)) : disk.open(path, options),
     write: (path, bytes) => guarded(path, disk.write(path, bytes)),
     makeDir: (path) => guarded(path, disk.makeDir(path)),
     remove: (path) => guarded(path, disk.remove(path))
