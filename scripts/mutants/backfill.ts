@@ -25,7 +25,7 @@ export const backfillMutants: ReadonlyArray<Mutant> = [
   ),
   one("a backfill takes the newest slots", "src/layers/Backfill.ts", "open.slice(0, ", "open.slice(-", backfill),
   one("more backfilled runs wait than may", "src/layers/Backfill.ts", "Math.min(limit, waitingMax - waiting)", "limit", backfill),
-  one("a backfill counts for the totals", "src/domain/Ledger.ts", "if (by !== undefined || run", "if (run", backfill),
+  one("a backfill counts for the totals", "src/domain/Ledger.ts", "if (by !== undefined) return", 'if (by === "") return', backfill),
   one("nobody knows who asked for a backfill", "src/layers/Claims.ts", "{ by: asked.by }", "{}", backfill),
   one("a backfill works in any mode", "src/layers/Backfill.ts", 'if (!gate.open && gate.claimed !== "start")', "if (false)", backfill),
   one(
@@ -39,8 +39,8 @@ export const backfillMutants: ReadonlyArray<Mutant> = [
   one(
     "a checkpoint forgets who asked",
     "src/domain/canonical.ts",
-    "  ...rest,\n  by,",
-    "  ...rest,\n  by: undefined,",
+    "  settled,\n  by\n",
+    "  settled,\n  by: undefined\n",
     "test/failures/oracle.test.ts"
   ),
   one("the future can be backfilled", "src/layers/Backfill.ts", "if (toMs > (yield*", "if (toMs > 9e15 + (yield*", backfill),

@@ -57,7 +57,7 @@ export const command = defineCommand({
         const { ledger } = yield* readState(directory)
         const known = [...ledger.skills.values()].flatMap(({ name, removed }) => (removed ? [] : [name]))
         if (!known.includes(skill)) return yield* unknownSkill(skill, known)
-        show(yield* planBackfill(directory, ledger, skill, { fromMs, toMs, limit }), out)
+        show(yield* planBackfill(directory, ledger, skill, { fromMs, toMs, limit }), nowMs, out)
         return exit.ok
       }
       const question = { id: 1, do: "backfill", skill, fromMs, toMs, limit, by: user(), why: flags.why ?? "" } as const
@@ -72,7 +72,7 @@ export const command = defineCommand({
 })
 
 /** Each slot with its record and what would be done. */
-const show = (plan: BackfillPlan, out: Out): void => {
+const show = (plan: BackfillPlan, nowMs: number, out: Out): void => {
   const chosen = new Set(plan.chosen)
   const would = (slot: PastSlot) =>
     slot.barrier !== undefined ? `left out: ${barriers[slot.barrier]}` : chosen.has(slot) ? "run" : "left out: over the limit"
@@ -92,7 +92,7 @@ const show = (plan: BackfillPlan, out: Out): void => {
       ["RUN", "SLOT", "ON RECORD", "WOULD BE"].map(out.paint.dim),
       ...plan.slots.map((slot) => [
         slot.run,
-        clock(slot.slotMs),
+        clock(slot.slotMs, nowMs),
         slot.record === undefined ? "-" : `${slot.record.verdict}${slot.record.reason === "" ? "" : `: ${shown(slot.record.reason)}`}`,
         would(slot) === "run" ? out.paint.green("run") : out.paint.dim(would(slot))
       ])

@@ -90,8 +90,8 @@ const sentences = (story: SlotStory, events: ReadonlyArray<JournalEvent>): Reado
   if (claimed !== undefined && claimed.missed > 0) lines.push(`  it made good ${claimed.missed} missed before it`)
   if (backfilled !== undefined) {
     const { by = "", why = "", atMs } = backfilled
-    if (slotMs <= adoptedFromMs) lines.push(`  nothing was owed then: its schedule was adopted ${clock(adoptedFromMs)}`)
-    lines.push(`  ${shown(by)} asked for a run of it ${clock(atMs)}${why === "" ? "" : `: ${shown(why)}`}`)
+    if (slotMs <= adoptedFromMs) lines.push(`  nothing was owed then: its schedule was adopted ${at(adoptedFromMs)}`)
+    lines.push(`  ${shown(by)} asked for a run of it ${at(atMs)}${why === "" ? "" : `: ${shown(why)}`}`)
   }
   if (startedAtMs !== undefined) lines.push(`  no runtime could see it at its instant: the start at ${at(startedAtMs)} decided`)
   else if (mode !== undefined)

@@ -282,7 +282,8 @@ export class Ledger {
       steps: new Map(),
       settled: undefined
     })
-    if (by !== undefined || run.includes("+manual-")) return // Nothing owed is settled by it: no slot of the schedule, or one that was.
+    if (run.includes("+manual-")) return // Not a slot of the schedule: nothing owed is settled by it.
+    if (by !== undefined) return // Its slot has its verdict already, or was owed by nobody.
     this.slots.run += 1
     this.#onSkill(skill, (record) => {
       settleThrough(record, slotAtMs)

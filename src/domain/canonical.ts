@@ -185,13 +185,13 @@ const flatSkill = ({ failedAtMs, deaths, owedAtMs, last, promptsAtMs, ...skill }
 
 const flat = (run: RunRecord): typeof RunLine.Type => ({ ...run, steps: [...run.steps] })
 
-const mapped = ({ by, retryAtMs, process, startedAtMs, steps, parked, settled, ...rest }: typeof RunLine.Type): RunRecord => ({
+const mapped = ({ retryAtMs, process, startedAtMs, steps, parked, settled, by, ...rest }: typeof RunLine.Type): RunRecord => ({
   ...rest,
-  by,
   retryAtMs,
   process,
   startedAtMs,
   steps: new Map(steps),
   parked,
-  settled
+  settled,
+  by
 })

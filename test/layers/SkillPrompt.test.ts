@@ -85,7 +85,7 @@ describe("an attempt of a prompt", () => {
         summary: "Two."
       })
       const unsure = yield* perform(folder(), "echo no key >&2; exit 1")
-      assert.deepStrictEqual(unsure, { _tag: "Failed", code: "RUN_EXIT", reason: "exit 1: no key", retryable: true })
+      assert.deepInclude(unsure, { _tag: "Failed", code: "RUN_EXIT", reason: "exit 1: no key", retryable: true })
       assert.deepInclude(yield* perform(folder(), "exit 78"), { code: "RUN_EXIT", retryable: false })
       assert.deepInclude(yield* perform(folder(), "sleep 30", [], { timeoutMs: 200 }), { code: "RUN_TIMEOUT", retryable: true })
     })

@@ -92,7 +92,7 @@ describe("the thread", () => {
     child.kill("SIGCONT")
     await setTimeout(60)
     move()
-    await setTimeout(700)
+    await setTimeout(2_000) // Twenty-five looks, also where the thread gets few of its turns.
     move()
     await says(/(moved.*){3}stall/)
     assert.match(said, /^ready moved moved moved stall \d+ $/)
