@@ -14,7 +14,7 @@ export const ledgerMutants: ReadonlyArray<Mutant> = [
   ),
   one("a claim made twice begins the run anew", file, "    if (this.runs.has(run)) return\n", "", oracle),
   one("a new schedule owes what was settled before", file, "Math.max(event.from, known?.settledThroughMs ?? 0)", "event.from", oracle),
-  one("a manual run settles a slot", file, 'if (by !== undefined || run.includes("+manual-")) return', 'if (run === "") return', oracle),
+  one("a manual run settles a slot", file, 'if (run.includes("+manual-")) return', 'if (run === "") return', oracle),
   one(
     "a report that was given up is still waiting",
     file,
@@ -63,8 +63,8 @@ export const ledgerMutants: ReadonlyArray<Mutant> = [
   one(
     "a checkpoint forgets when a run is tried again",
     "src/domain/canonical.ts",
-    "  by,\n  retryAtMs,\n",
-    "  by,\n  retryAtMs: undefined,\n",
+    "  ...rest,\n  retryAtMs,\n",
+    "  ...rest,\n  retryAtMs: undefined,\n",
     oracle
   ),
   one("the fence goes back", file, "this.fence = Math.max(this.fence, fence)", "this.fence = fence", oracle)
