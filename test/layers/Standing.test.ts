@@ -117,7 +117,7 @@ describe("a skill whose runs keep failing", () => {
     inVirtualTime(
       Effect.gen(function* () {
         const away = Effect.fail(Object.assign(new Error("no session"), { needs: "session" }))
-        const world = yield* makeWorld({ skills: [given(() => away, { pauseAfter: 2 })] })
+        const world = yield* makeWorld({ skills: [given(() => away, { pauseAfter: 1 })] })
         yield* world.pass(10 * minuteMs)
         const failures = world.events().flatMap((event) => (event.type === "run.settled" ? [event.failure] : []))
         assert.deepStrictEqual(failures, Array(10).fill({ code: "RUN_THREW", class: "link" }))
