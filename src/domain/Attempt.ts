@@ -15,6 +15,8 @@ export type AttemptEnd =
       readonly unproven?: string
     }
   | { readonly _tag: "Mismatched"; readonly reason: string }
+  /** How its process ended is not known, and its skill says to leave it there. */
+  | { readonly _tag: "Interrupted"; readonly reason: string }
   /** It was not made: its run waited for longer than its skill permits. */
   | { readonly _tag: "TooLate"; readonly reason: string }
   | { readonly _tag: "Failed"; readonly code: AttemptFailure; readonly reason: string; readonly retryable: boolean }
@@ -28,6 +30,7 @@ export type AttemptFailure =
   | "RUN_THREW"
   | "RUN_LEFT_CHILDREN"
   | "RUN_SPAWN"
+  | "RUN_UNKNOWN_END"
   | "SKILL_CHANGED"
   | "MODULE_SYNTAX"
   | "MODULE_IMPORT_FAILED"
