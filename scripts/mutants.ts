@@ -32,6 +32,7 @@ import { realMutants } from "./mutants/real.ts"
 import { secretMutants } from "./mutants/secrets.ts"
 import { simulatedMutants } from "./mutants/simulated.ts"
 import { skillFolderMutants } from "./mutants/skillFolder.ts"
+import { survivorMutants } from "./mutants/survivors.ts"
 import { timeMutants } from "./mutants/time.ts"
 import { troubleMutants } from "./mutants/trouble.ts"
 import { watchMutants } from "./mutants/watch.ts"
@@ -74,6 +75,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...inputMutants,
   ...publicMutants,
   ...limitsMutants,
+  ...survivorMutants,
   {
     name: "the supervisor is invoked below a mode of the link",
     edits: [

@@ -59,8 +59,8 @@ export const overlapMutants: ReadonlyArray<Mutant> = [
   one(
     "what was cancelled waits for the mode",
     "src/machines/skill.ts",
-    "    ...waiting.filter(({ cancelled }) => cancelled !== undefined),\n",
-    "    ...(gate.open ? waiting.filter(({ cancelled }) => cancelled !== undefined) : []),\n",
+    "    ...waiting.filter(cannotWait),\n",
+    "    ...(gate.open ? waiting.filter(cannotWait) : []),\n",
     overlap
   ),
   one(

@@ -43,6 +43,6 @@ export const publicMutants: ReadonlyArray<Mutant> = [
     "groups: new Set([pid]), directories: new Set<string>()",
     processes
   ),
-  one("the orphans on record are left to themselves", children, "groups.add(known!.pid)", "groups.delete(known!.pid)", processes),
+  one("the orphans on record are left to themselves", children, "groups.add(known.pid)", "groups.delete(known.pid)", processes),
   one("a line's end leaves its socket", "src/layers/Dial.ts", "    socket.terminate()\n", "", processes)
 ]

@@ -33,8 +33,8 @@ export const troubleMutants: ReadonlyArray<Mutant> = [
   one(
     "what a disk does not let be removed is the end of a run",
     processes,
-    "Effect.ignore(Effect.try(() => fs.rmSync(temporary, { force: true, recursive: true })))",
-    "Effect.sync(() => fs.rmSync(temporary, { force: true, recursive: true }))",
+    "Effect.ignore(Effect.try(() => fs.rmSync(path, { force: true, recursive: true })))",
+    "Effect.sync(() => fs.rmSync(path, { force: true, recursive: true }))",
     real
   ),
   one(

@@ -156,7 +156,11 @@ const settings = (skill: SkillDefinition, approvals: ReadonlyMap<string, Approva
     `${skill.retry.attemptsMax} attempts, ${showDuration(skill.retry.firstMs)} apart and doubling, ` +
       `at most ${showDuration(skill.retry.capMs)}`
   ],
-  ["policies", `catchUp ${skill.catchUp}, overlap ${skill.overlap}, onInterruption ${skill.onInterruption}`],
+  [
+    "policies",
+    `catchUp ${skill.catchUp}, overlap ${skill.overlap}, onInterruption ${skill.onInterruption}, ` +
+      `onRuntimeDeath ${skill.onRuntimeDeath ?? "kill"}`
+  ],
   ...(skill.pool === undefined ? [] : [["pool", skill.pool] as const]),
   ...(skill.timing === undefined ? [] : [["timing", timingText(skill.timing)] as const]),
   ...(budgetText(skill) === "" ? [] : [["budget", budgetText(skill)] as const]),

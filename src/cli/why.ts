@@ -130,6 +130,8 @@ const sentence = (event: JournalEvent, slotMs: number, at: (ms: number) => strin
       return [
         `${when}  attempt ${event.attempt} began${event.attempt === 1 ? `, ${length(Math.max(0, event.atMs - slotMs))} after the slot` : ""}`
       ]
+    case "attempt.adopted":
+      return [`${when}  attempt ${event.attempt} went on under a new runtime`]
     case "step.finished":
       return [`${when}  step ${shown(event.step)} was done`]
     case "attempt.failed":

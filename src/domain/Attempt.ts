@@ -16,6 +16,8 @@ export type AttemptEnd =
       readonly unproven?: string
     }
   | { readonly _tag: "Mismatched"; readonly reason: string }
+  /** How its process ended is not known, and its skill says to leave it there. */
+  | { readonly _tag: "Interrupted"; readonly reason: string }
   /** It was not made: its run waited for longer than its skill permits. */
   | { readonly _tag: "TooLate"; readonly reason: string }
   | { readonly _tag: "Failed"; readonly code: Ending; readonly reason: string; readonly retryable: boolean; readonly class?: FailureClass }

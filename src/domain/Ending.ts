@@ -83,6 +83,11 @@ export const endings = {
     retried: "no",
     fix: "correct what the code in the reason says (`STEP_DUPLICATE`, `STEP_RESULT_TOO_LARGE`, ...)"
   },
+  RUN_UNKNOWN_END: {
+    means: "it outlived the runtime that had begun it, was taken over, and left no answer from which its end could be known",
+    retried: "yes",
+    fix: "a skill with `onRuntimeDeath: adopt` writes its result file last, even if that is `{}`"
+  },
   PROMPT_BUDGET: {
     means: "as many prompts as `perDay` permits were begun within 24 hours",
     retried: "no",

@@ -67,6 +67,8 @@ export const JournalEvent = Schema.Union([
   }),
   event("attempt.started", { run: text, attempt: count }),
   event("attempt.spawned", { run: text, attempt: count, pid: count, startTime: text, bootId: text }),
+  /** A later runtime goes on with the attempt: its process lives, or has left its answer. */
+  event("attempt.adopted", { run: text, attempt: count }),
   /** An attempt is about to hand its text to the agent's command: from here on it counts against the day's budget. */
   event("prompt.started", { run: text, skill: text, attempt: count }),
   event("step.started", { run: text, attempt: count, step: text }),

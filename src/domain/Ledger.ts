@@ -224,6 +224,7 @@ export class Ledger {
       case "mode.changed":
         this.mode = event.to
         return
+      case "attempt.adopted": // It is the same attempt, and stays what it was.
       case "runtime.stalled":
       case "clock.jumped":
         return

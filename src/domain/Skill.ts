@@ -66,6 +66,8 @@ export interface SkillDefinition {
   readonly pauseAfter?: number
   /** What a crash in the middle means: run it again, or put it on record and leave it. */
   readonly onInterruption: "rerun" | "record"
+  /** What a start does with a process of it that outlived the last runtime; it is ended where nothing is said. */
+  readonly onRuntimeDeath?: "kill" | "adopt"
   readonly needs: ReadonlyArray<Need>
   readonly report: { readonly when: ReportWhen; readonly session: string | undefined }
   /** What a success has to leave behind; without it a run is `unproven`. */

@@ -87,6 +87,9 @@ export const SkillSettings = Schema.Struct({
     })
   ),
   onInterruption: maybe(Schema.Literals(["rerun", "record"]).annotate({ description: "what a crash in the middle means" })),
+  onRuntimeDeath: maybe(
+    Schema.Literals(["kill", "adopt"]).annotate({ description: "what a start does with a process that outlived the last runtime" })
+  ),
   needs: maybe(Schema.Array(Schema.Literals(["session", "gateway"])).annotate({ description: "without them the skill's slots are held" })),
   report: maybe(
     Schema.Struct({
@@ -204,6 +207,17 @@ export const draftSkill = ({
         `remove ${key}, or make it a module`
       )
     ),
+    ...(settings.onRuntimeDeath !== "adopt" || settings.run !== undefined || settings.prompt === true
+      ? []
+      : [
+          invalid(
+            "ADOPT_NO_PROGRAM",
+            where(["onRuntimeDeath"]),
+            "adopt",
+            "adopt only beside run or prompt: any other work ends with the runtime that it speaks to",
+            "remove onRuntimeDeath, or make it a program"
+          )
+        ]),
     ...(astray < 0
       ? []
       : [
@@ -241,6 +255,7 @@ export const draftSkill = ({
     ...(settings.pauseAfter === undefined ? {} : { pauseAfter: settings.pauseAfter }),
     overlap: settings.overlap ?? skillDefaults.overlap,
     onInterruption: settings.onInterruption ?? skillDefaults.onInterruption,
+    ...(settings.onRuntimeDeath === undefined ? {} : { onRuntimeDeath: settings.onRuntimeDeath }),
     needs: [...new Set(settings.needs ?? skillDefaults.needs)],
     report: { when: report?.when ?? skillDefaults.report.when, session: report?.session },
     ...(evidence === undefined ? {} : { evidence: { files: evidence.files ?? [], fields: evidence.fields ?? [], atLeastMs, atMostMs } }),

@@ -1,5 +1,5 @@
 /**
- * What a start does before anything may fire: ends what the last runtime left alive, and adopts the skills of now.
+ * What a start does before anything may fire: ends or takes over what the last runtime left alive, and adopts the skills of now.
  *
  * Slots are owed only under the schedule that was adopted at their time. So a new skill owes nothing from before, and a
  * changed schedule first settles what the old one still owed, as `superseded`.
@@ -13,9 +13,11 @@ import { type RunRecord, type SkillRecord, withHistory } from "../domain/Ledger.
 import { skillIntensity } from "../domain/policies/intensity.ts"
 import { deathsMax, nextProbe } from "../domain/policies/quarantine.ts"
 import { slotsBetween } from "../domain/Schedule.ts"
+import type { RunId } from "../domain/Run.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
-import { processIdentity } from "./platform.ts"
+import { isAlive, processIdentity } from "./platform.ts"
 import { Process } from "./Process.ts"
+import { answerLeft } from "./SkillProcess.ts"
 import { type NewEvent, StateStore } from "./StateStore.ts"
 import { behind, clockIsSet } from "./WallClock.ts"
 
@@ -28,12 +30,13 @@ export interface AdoptionInput {
   readonly clockFromMs?: number
 }
 
+/** Gives the runs whose attempts go on as the last runtime left them. */
 export const adopt = Effect.fn("Adoption.adopt")(function* ({
   version,
   skills,
   unreadable,
   clockFromMs = 0
-}: AdoptionInput): Effect.fn.Return<void, StorageFailed, StateStore | Process> {
+}: AdoptionInput): Effect.fn.Return<ReadonlyArray<RunId>, StorageFailed, StateStore | Process> {
   const store = yield* StateStore
   yield* clockIsSet(clockFromMs)
   const nowMs = yield* Clock.currentTimeMillis
@@ -43,36 +46,65 @@ export const adopt = Effect.fn("Adoption.adopt")(function* ({
     { type: "runtime.started", epoch: store.epoch, pid, version, ...(identity === undefined ? {} : { bootId: identity.bootId }) },
     ...(yield* behind(store.lastAtMs, nowMs))
   )
-  const alive = yield* endSurvivors(store, new Set(skills.filter(({ work }) => work._tag === "Function").map(({ name }) => name)))
+  const { adopted, aside } = yield* meetSurvivors(store, skills)
   const names = new Set(skills.map(({ name }) => name))
   const gone = [...store.ledger.skills.values()].filter((skill) => !skill.removed && !names.has(skill.name) && !unreadable.has(skill.name))
   const events = [
-    ...alive,
+    ...adopted.map(({ run, attempts }): NewEvent => ({ type: "attempt.adopted", run, attempt: attempts })),
+    ...aside,
     ...skills.flatMap((skill) => suspicion(skill, deaths.get(skill.name) ?? 0, store.ledger.skills.get(skill.name), nowMs)),
     ...skills.flatMap((skill) => adoption(skill, store.ledger.skills.get(skill.name), nowMs)),
     ...gone.flatMap((skill) => removal(skill, store.ledger.unsettled(skill.name), nowMs))
   ]
   if (events.length > 0) yield* store.append(...events)
+  return adopted.map(({ run }) => run)
 })
 
-/** Nothing of an interrupted attempt may be alive when its run is tried again. What outlives KILL keeps its skill aside. */
-const endSurvivors = Effect.fnUntraced(function* (
+/**
+ * Nothing of an interrupted attempt may be alive when its run is tried again, but what its skill says to adopt: that attempt goes on,
+ * and its run is not tried again meanwhile. What outlives KILL keeps its skill aside.
+ */
+const meetSurvivors = Effect.fnUntraced(function* (
   store: StateStore["Service"],
-  inProcess: ReadonlySet<string>
-): Effect.fn.Return<ReadonlyArray<NewEvent>, never, Process> {
-  const interrupted = store.ledger.unsettled().filter((run) => run.phase === "executing" && !inProcess.has(run.skill)) // Functions died with us.
-  if (interrupted.length === 0) return []
-  const processes = yield* Process
-  const orphans = interrupted.map((run) => ({ directory: join(store.directory, "runs", run.run), process: run.process }))
-  const { killed, alive } = yield* processes.survivors(orphans)
-  if (killed > 0) yield* Effect.logWarning(`ended ${killed} processes that the last runtime left running`)
-  if (alive.length === 0) return []
-  return [...new Set(interrupted.map((run) => run.skill))].map((skill): NewEvent => ({
-    type: "skill.quarantined",
-    skill,
-    why: `processes ${alive.join(", ")} of an earlier run cannot be ended`
-  }))
+  skills: ReadonlyArray<SkillDefinition>
+): Effect.fn.Return<{ readonly adopted: ReadonlyArray<RunRecord>; readonly aside: ReadonlyArray<NewEvent> }, never, Process> {
+  const known = new Map(skills.map((skill) => [skill.name, skill]))
+  const underWay = store.ledger.unsettled().filter((run) => run.phase === "executing" && known.get(run.skill)?.work._tag !== "Function") // Functions died with us.
+  if (underWay.length === 0) return { adopted: [], aside: [] }
+  const survive = new Set(yield* Effect.filter(underWay, (run) => mayGoOn(store, run, known.get(run.skill))))
+  const end = Effect.fnUntraced(function* (runs: ReadonlyArray<RunRecord>) {
+    const processes = yield* Process
+    const orphans = runs.map((run) => ({ directory: directoryOf(store, run), process: run.process }))
+    const { killed, alive } = yield* processes.survivors(orphans)
+    if (killed > 0) yield* Effect.logWarning(`ended ${killed} processes that the last runtime left running`)
+    return alive
+  })
+  const interrupted = underWay.filter((run) => !survive.has(run))
+  const alive = interrupted.length === 0 ? [] : yield* end(interrupted)
+  const names = new Set(alive.length === 0 ? [] : interrupted.map((run) => run.skill))
+  // A skill that is put aside has no actor, so nobody would watch over what it has running.
+  const unwatched = [...survive].filter(({ skill }) => names.has(skill))
+  if (unwatched.length > 0) yield* end(unwatched)
+  return {
+    adopted: [...survive].filter((run) => !unwatched.includes(run)),
+    aside: [...names].map((skill) => ({
+      type: "skill.quarantined",
+      skill,
+      why: `processes ${alive.join(", ")} of an earlier run cannot be ended`
+    }))
+  }
 })
+
+/** Whether the skill wants this attempt back, there is somebody to watch over it, and it lives or has left its whole answer. */
+const mayGoOn = (store: StateStore["Service"], run: RunRecord, skill: SkillDefinition | undefined): Effect.Effect<boolean> => {
+  const record = store.ledger.skills.get(run.skill)
+  const watched = record?.quarantined === undefined || record.probe !== undefined
+  return skill?.onRuntimeDeath !== "adopt" || !watched || run.process === undefined
+    ? Effect.succeed(false)
+    : Effect.map(isAlive(run.process), (alive) => alive || typeof answerLeft(directoryOf(store, run)) === "object")
+}
+
+const directoryOf = ({ directory }: StateStore["Service"], { run }: RunRecord): string => join(directory, "runs", run)
 
 /** Puts a skill aside that was alone at work at each of the last deaths of the runtime: it may be what kills it. */
 const suspicion = (

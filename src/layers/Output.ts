@@ -22,18 +22,29 @@ export interface Output {
 }
 
 /** Makes the file anew (0600, never through a link) and keeps it bounded until the scope closes; then takes the secrets out of it. */
-export const openOutput = Effect.fnUntraced(function* (
-  path: string,
+export const openOutput = (path: string, secrets: Redaction) =>
+  keepBounded(() => {
+    fs.rmSync(path, { force: true }) // What an earlier attempt left open writes to the old file, not to this one.
+    return fs.openSync(path, flags, 0o600)
+  }, secrets)
+
+/** The same for a file that a process of another runtime prints to. What is no file, or away, is left alone. */
+export const takeOverOutput = (path: string, secrets: Redaction): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.ignore(
+    keepBounded(() => {
+      const fd = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_APPEND | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK)
+      if (fs.fstatSync(fd).isFile()) return fd
+      fs.closeSync(fd)
+      throw new Error(`${path} is no file`)
+    }, secrets)
+  )
+
+const keepBounded = Effect.fnUntraced(function* (
+  open: () => number,
   secrets: Redaction
 ): Effect.fn.Return<Output, NodeJS.ErrnoException, Scope.Scope> {
   const output = yield* Effect.acquireRelease(
-    Effect.try({
-      try: () => {
-        fs.rmSync(path, { force: true }) // What an earlier attempt left open writes to the old file, not to this one.
-        return { fd: fs.openSync(path, flags, 0o600), gone: 0 }
-      },
-      catch: (cause) => cause as NodeJS.ErrnoException
-    }),
+    Effect.try({ try: () => ({ fd: open(), gone: 0 }), catch: (cause) => cause as NodeJS.ErrnoException }),
     (open) =>
       Effect.sync(() => {
         bound(open)

@@ -26,6 +26,8 @@ export class Pools extends Context.Service<
   {
     /** Returns once the run has a place in each of these pools, taken in this order. Interrupted, it has none. */
     readonly enter: (run: RunId, skill: string, pools: ReadonlyArray<string>) => Effect.Effect<void>
+    /** The run has a place in each of these pools already, be they full: it was at work before this runtime was. */
+    readonly keep: (run: RunId, pools: ReadonlyArray<string>) => void
     /** Gives back the places of a run; one that has none may say so as well. */
     readonly leave: (run: RunId) => void
   }
@@ -45,6 +47,11 @@ export class Pools extends Context.Service<
       }
       return Pools.of({
         leave,
+        keep: (run, names) => {
+          const pools = names.map(named)
+          for (const pool of pools) pool.keep()
+          held.set(run, pools)
+        },
         enter: (run, skill, names) =>
           Effect.forEach(
             names.map(named),
@@ -81,7 +88,15 @@ class Pool {
     })
   }
 
+  keep(): void {
+    this.#free -= 1
+  }
+
   free(): void {
+    if (this.#free < 0) {
+      this.#free += 1
+      return
+    }
     const turnOf = (skill: string) => this.#turns.get(skill) ?? 0
     const skill = [...this.#waiting.keys()].reduce<string | undefined>(
       (first, one) => (first === undefined || turnOf(one) < turnOf(first) ? one : first),

@@ -20,10 +20,10 @@ import type { SpawnFailed } from "../domain/Errors.ts"
 import type { Redaction } from "../domain/Redaction.ts"
 import { type Census, makeCensus } from "./Census.ts"
 import { type Channel, channelOver } from "./Channel.ts"
-import { monotonicMs } from "./clock.ts"
+import { monotonicMs, sleepLong } from "./clock.ts"
 import { limitMet, type LimitMet, type Limits } from "./Limits.ts"
-import { openOutput, type Output, redactFiles, stateOf } from "./Output.ts"
-import { type Family, type Member, membersAmong, outOfMemoryKills, processIdentity, residentBytes } from "./platform.ts"
+import { openOutput, type Output, redactFiles, stateOf, takeOverOutput } from "./Output.ts"
+import { type Family, isAlive, type Member, membersAmong, outOfMemoryKills, processIdentity, residentBytes } from "./platform.ts"
 import { Secrets } from "./Secrets.ts"
 import { checkProgram, spawnFailed } from "./spawn.ts"
 
@@ -59,6 +59,14 @@ export type ProcessEnd =
   | LimitMet
   | { readonly _tag: "LeftChildren"; readonly pids: ReadonlyArray<number> }
 
+/** A process of a runtime that has died: no child of ours, so that what it leaves with cannot be had. */
+export interface Survivor extends Pick<ProcessSpec<never, never>, "directory" | "timeoutMs" | "graceMs"> {
+  readonly process: ProcessIdentity
+}
+
+/** How a survivor ended. */
+export type SurvivorEnd = { readonly _tag: "Ended" } | Extract<ProcessEnd, { readonly _tag: "TimedOut" | "LeftChildren" }>
+
 /** A run as the journal knows it: its folder, and the process of its latest attempt, if it has one. */
 export interface Orphan {
   readonly directory: string
@@ -74,6 +82,8 @@ export class Process extends Context.Service<
      * itself gets a second at most between the two.
      */
     readonly run: <E = never, R = never>(spec: ProcessSpec<E, R>) => Effect.Effect<ProcessEnd, SpawnFailed | E, R>
+    /** Waits for the end of a survivor, under the rules of `run`; at once where it has ended already. */
+    readonly follow: (survivor: Survivor) => Effect.Effect<SurvivorEnd>
     /** Ends a run's family without a grace, and returns once it is gone. */
     readonly terminate: (run: Orphan) => Effect.Effect<void>
     /**
@@ -90,6 +100,7 @@ export class Process extends Context.Service<
     Effect.map(Effect.all([makeCensus(), Secrets]), ([census, secrets]) =>
       Process.of({
         run: (spec) => run(spec, census, secrets),
+        follow: (survivor) => follow(survivor, census, secrets),
         terminate: (run) => Effect.asVoid(stopAll([run], 0, census)),
         survivors: (orphans) =>
           Effect.tap(stopAll(orphans, 1_000, census), () =>
@@ -132,11 +143,50 @@ const run = Effect.fn("Process.run")(function* <E, R>(
 const wasKilled = (end: ProcessEnd): boolean =>
   (end._tag === "Signalled" && end.signal === "SIGKILL") || (end._tag === "Exited" && end.code === 137)
 
+const follow = Effect.fn("Process.follow")(function* (
+  survivor: Survivor,
+  census: Census,
+  secrets: Redaction
+): Effect.fn.Return<SurvivorEnd> {
+  const { directory, process: known, timeoutMs } = survivor
+  const metAlive = yield* isAlive(known)
+  let left: ReadonlyArray<number> = []
+  const end = yield* Effect.scoped(
+    Effect.gen(function* () {
+      yield* Effect.forEach(outputs, (name) => takeOverOutput(`${directory}/${name}`, secrets), { discard: true })
+      yield* Effect.addFinalizer(() =>
+        Effect.map(endSurvivor(survivor, metAlive, census), (alive) => {
+          left = alive
+        })
+      )
+      if (!metAlive) return { _tag: "Ended" } as const // Also where its time has run out since.
+      const gone = Effect.repeat(Effect.delay(isAlive(known), lookEveryMs), { while: (alive) => alive })
+      return yield* Effect.raceFirst(
+        Effect.as(gone, { _tag: "Ended" } as const),
+        Effect.as(sleepLong(timeoutMs), { _tag: "TimedOut" } as const)
+      )
+    })
+  )
+  return left.length === 0 ? end : { _tag: "LeftChildren", pids: left }
+})
+
+/**
+ * Ends what is left of a survivor. Its group is signalled while its leader is that very process, and also when the number of a leader that
+ * was met alive is nobody's: while there is a group, no process gets its number.
+ */
+const endSurvivor = Effect.fnUntraced(function* ({ directory, process: known, graceMs }: Survivor, metAlive: boolean, census: Census) {
+  const running = yield* isAlive(known)
+  const ours = running || (metAlive && (yield* processIdentity(known.pid)) === undefined)
+  const family = { groups: new Set(ours ? [known.pid] : []), directories: new Set([directory]) }
+  const { alive } = yield* stop(family, running ? graceMs : Math.min(graceMs, leftGraceMs), census)
+  if (alive.length > 0) yield* Effect.logError(`RUN_LEFT_CHILDREN ${directory}: processes ${alive.join(", ")} outlived KILL`)
+  return alive
+})
+
 const stopAll = Effect.fnUntraced(function* (orphans: ReadonlyArray<Orphan>, graceMs: number, census: Census) {
   const groups = new Set<number>()
   for (const { process: known } of orphans) {
-    const living = known === undefined ? undefined : yield* processIdentity(known.pid)
-    if (living !== undefined && living.startTime === known!.startTime && living.bootId === known!.bootId) groups.add(known!.pid)
+    if (known !== undefined && (yield* isAlive(known))) groups.add(known.pid)
   }
   return yield* stop({ groups, directories: new Set(orphans.map((orphan) => orphan.directory)) }, graceMs, census)
 })
@@ -242,6 +292,7 @@ const signal = Effect.fnUntraced(function* (
 })
 
 const outputs = ["stdout.log", "stderr.log"]
+const lookEveryMs = 250
 const leftGraceMs = 1_000
 const killedWithinMs = 5_000
 const lineLengthMax = 1_048_576 + 65_536 // The longest result of a step, and its envelope.

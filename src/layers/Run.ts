@@ -26,7 +26,7 @@ import { type BeginPrompt, makeBudget } from "./PromptBudget.ts"
 import { placeShim } from "./Shim.ts"
 import { Entry, type SkillEntry } from "./SkillFunction.ts"
 import { performModule } from "./SkillHost.ts"
-import { performProcess } from "./SkillProcess.ts"
+import { followProgram, performProcess } from "./SkillProcess.ts"
 import { performPrompt } from "./SkillPrompt.ts"
 import { StateStore } from "./StateStore.ts"
 import { notExecuting, type Steps, withSteps } from "./Steps.ts"
@@ -38,7 +38,10 @@ export class Run extends Context.Service<
     readonly machine: ReturnType<typeof bind>
     /** Returns once no run is under way. */
     readonly awaitIdle: Effect.Effect<void>
-    /** The steps of an attempt, for who asks from outside of it. Refuses with STEP_NOT_EXECUTING all but the one under way. */
+    /** Says whose attempts go on as an earlier runtime left them, before their skills have actors. */
+    readonly expect: (runs: ReadonlyArray<RunId>) => void
+    readonly survives: (run: RunId) => boolean
+    /** The steps of an attempt, for who asks from outside of it. Refuses with STEP_NOT_EXECUTING all but the one under way; waits for one that is expected. */
     readonly steps: (run: RunId, attempt: number) => Effect.Effect<Steps, Refused>
     /** Settles a parked run as cancelled. */
     readonly cancelParked: (definition: SkillDefinition, run: RunId, by: string) => Effect.Effect<void, StorageFailed, StateStore>
@@ -53,6 +56,7 @@ export class Run extends Context.Service<
         const pools = yield* Pools
         const beginPrompt = yield* makeBudget
         const runs = new Set<RunId>()
+        const expected = new Map<RunId, Latch.Latch>()
         const attempts = new Map<RunId, { readonly attempt: number; readonly steps: Steps }>()
         const underWay: UnderWay = {
           begin: (run) => {
@@ -67,6 +71,8 @@ export class Run extends Context.Service<
           during: ({ run, attempt }, steps, work) =>
             Effect.suspend(() => {
               attempts.set(run, { attempt, steps })
+              expected.get(run)?.openUnsafe()
+              expected.delete(run)
               return Effect.ensuring(
                 work,
                 Effect.sync(() => attempts.delete(run))
@@ -76,11 +82,15 @@ export class Run extends Context.Service<
         return Run.of({
           machine: bind(underWay, beginPrompt, options.session),
           awaitIdle: Effect.asVoid(idle.await),
-          steps: (run, attempt) =>
-            Effect.suspend(() => {
-              const known = attempts.get(run)
-              return known?.attempt === attempt ? Effect.succeed(known.steps) : Effect.fail(notExecuting(run, attempt))
-            }),
+          expect: (survivors) => {
+            for (const run of survivors) expected.set(run, Latch.makeUnsafe())
+          },
+          survives: (run) => expected.has(run),
+          steps: Effect.fnUntraced(function* (run, attempt) {
+            yield* expected.get(run)?.await ?? Effect.void
+            const known = attempts.get(run)
+            return known?.attempt === attempt ? known.steps : yield* notExecuting(run, attempt)
+          }),
           cancelParked: (definition, run, by) => settle(definition, run, cancelled(by), options.session)
         })
       })
@@ -96,9 +106,10 @@ interface UnderWay {
 }
 
 /** How a run that the last runtime left without an outcome goes on. */
-export const resume = (run: RunRecord, definition: SkillDefinition, nowMs: number): RunInput => {
+export const resume = (run: RunRecord, definition: SkillDefinition, nowMs: number, survives = false): RunInput => {
   const interruptions = run.attempts - run.failedAttempts
   return {
+    ...(survives ? { survives } : {}),
     run: run.run,
     retry: definition.retry,
     pools: poolsOf(definition),
@@ -153,14 +164,27 @@ const bind = (underWay: UnderWay, beginPrompt: BeginPrompt, session: string | un
           underWay.during(facts, steps, perform(entry, facts, steps, beginPrompt))
         )
         return yield* believed(entry.definition, end, startedAtMs)
-      }).pipe(
-        Effect.onInterrupt(() =>
-          Effect.sync(() => {
-            if (!live()) underWay.end(input.run)
-          })
+      }).pipe(endingUnlessCancelled(underWay, input.run, live))
+    ),
+
+    adopt: fromEffect(({ input, live }: Pick<ActorArgs<{ readonly run: string; readonly attempt: number }>, "input" | "live">) =>
+      Effect.gen(function* () {
+        const store = yield* StateStore
+        const { definition } = yield* Entry
+        underWay.begin(input.run)
+        yield* Pools.use(({ keep }) => Effect.sync(() => keep(input.run, poolsOf(definition))))
+        const { process } = store.ledger.runs.get(input.run) ?? {}
+        if (process === undefined) return yield* Effect.die(new Error(`${input.run} has no process on record`))
+        const facts = factsOf(store, input.run, input.attempt)
+        const end = yield* withSteps(
+          input.run,
+          input.attempt,
+          (steps) => underWay.during(facts, steps, followProgram(definition, facts, process)),
+          true
         )
-      )
-    ), // Cancelled, it has yet to be settled.
+        return yield* believed(definition, end, process.atMs)
+      }).pipe(endingUnlessCancelled(underWay, input.run, live))
+    ),
 
     recordFailure: fromEffect(
       ({ input }: { input: { readonly run: string; readonly attempt: number; readonly reason: string; readonly backoffMs: number } }) =>
@@ -184,6 +208,14 @@ const bind = (underWay: UnderWay, beginPrompt: BeginPrompt, session: string | un
       )
     )
   })
+
+/** An attempt that nobody waits for any more is over; one that was cancelled has yet to be settled. */
+const endingUnlessCancelled = (underWay: UnderWay, run: RunId, live: () => boolean) =>
+  Effect.onInterrupt(() =>
+    Effect.sync(() => {
+      if (!live()) underWay.end(run)
+    })
+  )
 
 /** Puts on record what a run came to, and whether the session is told of it. */
 const settle = Effect.fnUntraced(function* (

@@ -99,6 +99,7 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
   const machine = plug(runtimeMachine, {
     recover: fromEffect(() =>
       adopt({ version: options.version, skills, unreadable: options.unreadable, clockFromMs: options.clockFromMs }).pipe(
+        Effect.map(run.expect),
         Effect.andThen(
           Effect.map(Clock.currentTimeMillis, (nowMs): Recovered => ({ restarts: loopOf(store.ledger, nowMs, options.starts) }))
         ),
@@ -173,7 +174,7 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
     picture,
     trigger: (skill, key) => Effect.andThen(started, supervisor.trigger(skill, key)), // Whoever has the layer may ask at once.
     backfill: (skill, past, wish) => Effect.andThen(started, supervisor.backfill(skill, past, wish)),
-    steps: run.steps,
+    steps: (id, attempt) => Effect.andThen(started, run.steps(id, attempt)), // An attempt that is adopted may ask at once.
     pause: (skill, wish) => Effect.andThen(started, supervisor.pause(skill, wish)),
     resume: (skill, wish) => Effect.andThen(started, supervisor.resume(skill, wish)),
     releaseSkill: (skill, by) => Effect.andThen(started, supervisor.release(skill, by)),

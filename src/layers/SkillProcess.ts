@@ -41,9 +41,33 @@ export const runProgram = Effect.fnUntraced(function* <E, R>(
   const end = yield* runSkill(definition, facts, { ...start, answerFile })
   if (end._tag !== "Exited" || end.code !== 0) return yield* failureOf(end, definition, facts)
   if (isDeleted(facts.directory)) return failed("RUN_DIRECTORY_GONE", `${facts.directory} is gone, and what was in it`)
-  const answer = readResult(answerFile)
+  const answer = answerLeft(facts.directory) ?? { fields: {}, summary: undefined }
   return typeof answer === "string" ? failed("RUN_RESULT", `result.json: ${answer}`) : { _tag: "Succeeded", ...answer }
 }, withoutSecrets)
+
+/**
+ * Goes on with an attempt of a program that another runtime has begun, until its end, within what is left of its time. What it left
+ * with is nobody's to know, so that its answer alone shows a success.
+ */
+export const followProgram = Effect.fn("SkillProcess.follow")(function* (
+  definition: SkillDefinition,
+  facts: AttemptFacts,
+  { atMs, ...process }: ProcessIdentity & { readonly atMs: number }
+): Effect.fn.Return<AttemptEnd, never, Process> {
+  const { timeoutMs, graceMs, onInterruption } = definition
+  const { directory } = facts
+  const leftMs = Math.min(timeoutMs, Math.max(0, atMs + timeoutMs - (yield* Clock.currentTimeMillis))) // The clock may have been set back.
+  const processes = yield* Process
+  const end = yield* Effect.ensuring(processes.follow({ process, directory, timeoutMs: leftMs, graceMs }), removeFolder(`${directory}/tmp`))
+  if (end._tag !== "Ended") return yield* failureOf(end, definition, facts)
+  const answer = answerLeft(directory)
+  if (typeof answer === "object") return { _tag: "Succeeded", ...answer }
+  const reason = `it ended after its runtime had died, and its result.json is ${answer ?? "not there"}`
+  return onInterruption === "record" ? { _tag: "Interrupted", reason } : failed("RUN_UNKNOWN_END", reason)
+}, withoutSecrets)
+
+/** What an attempt has left in its `result.json`: its answer, a text that says what is wrong with it, or nothing. */
+export const answerLeft = (directory: string) => readResult(`${directory}/result.json`)
 
 /** Once the answer was read: without a number that is one, it would be no JSON. */
 function withoutSecrets<A, E, R>(work: Effect.Effect<A, E, R>, _: SkillDefinition, { directory }: AttemptFacts): Effect.Effect<A, E, R> {
@@ -94,10 +118,13 @@ export const runSkill = Effect.fnUntraced(function* <E, R>(
         memoryBytes: definition.memoryBytes,
         graceMs: definition.graceMs
       }),
-    // A disk that refuses this takes nothing from what the run came to.
-    () => Effect.ignore(Effect.try(() => fs.rmSync(temporary, { force: true, recursive: true })))
+    () => removeFolder(temporary)
   ).pipe(Effect.catchIf(isSpawnFailed, (refused) => Effect.succeed(refused)))
 })
+
+/** A disk that refuses this takes nothing from what the run came to. */
+const removeFolder = (path: string): Effect.Effect<void> =>
+  Effect.ignore(Effect.try(() => fs.rmSync(path, { force: true, recursive: true })))
 
 /** What an end means that is not a success. */
 export const failureOf = Effect.fnUntraced(function* (
@@ -152,7 +179,7 @@ const readResult = (path: string) => {
     fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK)
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
-    return code === "ENOENT" ? readAnswer(undefined) : `cannot be read (${code === "ELOOP" ? "a link" : code})`
+    return code === "ENOENT" ? undefined : `cannot be read (${code === "ELOOP" ? "a link" : code})`
   }
   try {
     const stat = fs.fstatSync(fd)

@@ -29,9 +29,12 @@ export interface StepHistory {
   readonly verdict: (succeeded: boolean) => string | undefined
 }
 
-/** The history that attempt `attempt` of this run has to follow: none for one that was parked and let go on by a person. */
-export const stepHistory = (run: RunRecord, attempt: number): StepHistory => {
-  const binding = run.parked === undefined ? [...run.steps] : []
+/**
+ * The history that attempt `attempt` of this run has to follow: none for one that was parked and let go on by a person, and none
+ * for one that was adopted, since what it has asked for under an earlier runtime is not on record.
+ */
+export const stepHistory = (run: RunRecord, attempt: number, adopted = false): StepHistory => {
+  const binding = run.parked === undefined && !adopted ? [...run.steps] : []
   const known = new Set(binding.map(([step]) => step))
   const missing = new Set(binding.flatMap(([step, state]) => (state === "started" ? [] : [step])))
   const complete = Latch.makeUnsafe(missing.size === 0)

@@ -28,18 +28,19 @@ export interface Steps {
 
 /**
  * Does an attempt's work with its steps. The work is interrupted as soon as its steps are not those on record; how it ended says
- * so. What is asked for afterwards is refused with STEP_NOT_EXECUTING.
+ * so. What is asked for afterwards is refused with STEP_NOT_EXECUTING. An attempt that was `adopted` may finish what it began elsewhere.
  */
 export const withSteps = Effect.fnUntraced(function* <E, R>(
   run: RunId,
   attempt: number,
-  work: (steps: Steps) => Effect.Effect<AttemptEnd, E, R>
+  work: (steps: Steps) => Effect.Effect<AttemptEnd, E, R>,
+  adopted = false
 ): Effect.fn.Return<AttemptEnd, E, R | StateStore> {
   const { ledger } = yield* StateStore
   const record = ledger.runs.get(run)
   if (record === undefined) return yield* Effect.die(new Error(`${run} was never claimed`))
-  const history = stepHistory(record, attempt)
-  const steps = yield* stepsOf(run, attempt, history)
+  const history = stepHistory(record, attempt, adopted)
+  const steps = yield* stepsOf(run, attempt, history, adopted)
   const left = Effect.map(history.mismatch, (reason): AttemptEnd => ({ _tag: "Mismatched", reason }))
   const end = yield* Effect.ensuring(Effect.raceFirst(work(steps), left), steps.close)
   const reason = history.verdict(end._tag === "Succeeded")
@@ -54,7 +55,8 @@ interface AttemptSteps extends Steps {
 const stepsOf = Effect.fnUntraced(function* (
   run: RunId,
   attempt: number,
-  history: StepHistory
+  history: StepHistory,
+  adopted: boolean
 ): Effect.fn.Return<AttemptSteps, never, StateStore> {
   const store = yield* StateStore
   const begun = new Map<string, Begun>()
@@ -68,6 +70,16 @@ const stepsOf = Effect.fnUntraced(function* (
     yield* store.append({ type: "step.started", run, attempt, step })
     return { _tag: "Execute", key: `${run}/${step}` }
   })
+
+  /** A step that the attempt began under an earlier runtime. Who began it is not on record: whoever finishes it did. */
+  const inherited = (step: string, by: string | undefined): Begun | undefined => {
+    const known = adopted ? store.ledger.runs.get(run)?.steps.get(step) : undefined
+    if (known === undefined) return undefined
+    const start: StepStart = known === "started" ? { _tag: "Execute", key: `${run}/${step}` } : { _tag: "Replay", result: known.result }
+    const mine: Begun = { by, started: Effect.succeed(start), finished: undefined }
+    begun.set(step, mine)
+    return mine
+  }
 
   const begin = Effect.fnUntraced(function* (step: string, by?: string): Effect.fn.Return<StepStart, StorageFailed | Refused> {
     asked++
@@ -90,7 +102,7 @@ const stepsOf = Effect.fnUntraced(function* (
     const problem = stepResultProblem(result)
     if (problem !== undefined) return yield* refused(problem.code, `${run}/${step}`, problem.got, problem.want, problem.fix)
     const finished = yield* Effect.cached(store.append({ type: "step.finished", run, attempt, step, result: result ?? null }))
-    const mine = begun.get(step)
+    const mine = begun.get(step) ?? inherited(step, by)
     if (mine === undefined || mine.by !== by || (mine.finished !== undefined && by === undefined)) {
       return yield* refused(
         "STEP_NOT_BEGUN",

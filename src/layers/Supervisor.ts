@@ -28,7 +28,7 @@ import type { Claims } from "./Claims.ts"
 import { Inspection, under } from "./Inspection.ts"
 import { Pools } from "./Pools.ts"
 import type { Ramp } from "./Ramp.ts"
-import { resume, type Run } from "./Run.ts"
+import { resume, Run } from "./Run.ts"
 import { Scheduler } from "./Scheduler.ts"
 import * as Stream from "effect/Stream"
 import { jumped } from "./WallClock.ts"
@@ -75,6 +75,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
   const store = yield* StateStore
   const scheduler = yield* Scheduler
   const pools = yield* Pools
+  const runs = yield* Run
   const inspector = yield* Inspection
   const known = new Map(entries.map((entry) => [entry.definition.name, entry]))
   const followers = Map.groupBy(
@@ -138,7 +139,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     }
     const paused = wish && pausedReason(wish)
     const gate = gateOf(definition, paused)
-    const unsettled = records.flatMap((run) => (run.phase === "parked" ? [] : [resume(run, definition, nowMs)]))
+    const unsettled = records.flatMap((run) => (run.phase === "parked" ? [] : [resume(run, definition, nowMs, runs.survives(run.run))]))
     const running = yield* runMachine(machine, {
       id: name,
       input: { name, unsettled, gate, atOnce: atOnce(definition.overlap), aside },

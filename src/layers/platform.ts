@@ -18,6 +18,10 @@ export const processIdentity = (pid: number): Effect.Effect<ProcessIdentity | un
   return process.platform === "linux" ? linux(pid) : macos(pid)
 }
 
+/** Whether this very process lives, and not a later one of its number. */
+export const isAlive = ({ pid, startTime, bootId }: ProcessIdentity): Effect.Effect<boolean> =>
+  Effect.map(processIdentity(pid), (living) => living?.startTime === startTime && living.bootId === bootId)
+
 /** Whether a living process was stopped by a signal, and does nothing until another one. */
 export const processStopped = (pid: number): Effect.Effect<boolean> =>
   Effect.map(

@@ -1,5 +1,5 @@
 /** One run: from its claim to its outcome. What it does in between survives crashes, since each step on the way is journaled first. */
-import { assign, type ErrorActorEvent, sendTo, setup, stateIn } from "xstate"
+import { assign, type ErrorActorEvent, or, sendTo, setup, stateIn } from "xstate"
 import type { AttemptEnd } from "../domain/Attempt.ts"
 import type { Ending, FailureClass } from "../domain/Ending.ts"
 import type { Outcome } from "../domain/Outcome.ts"
@@ -20,6 +20,8 @@ export interface RunInput {
   readonly interrupted: string | undefined
   /** Pools in which each of its attempts needs a place. */
   readonly pools: ReadonlyArray<string>
+  /** Set when the process of its latest attempt outlived the runtime that began it, or has left its answer meanwhile. */
+  readonly survives?: boolean
   /** Who cancelled it before it began. */
   readonly cancelled?: string
 }
@@ -43,7 +45,7 @@ export interface RunContext extends RunInput {
 
 export type RunEvent = { readonly type: "run.cancel"; readonly by: string }
 
-export const runMachine = setup({
+const ports = setup({
   types: {
     input: {} as RunInput,
     context: {} as RunContext,
@@ -58,6 +60,8 @@ export const runMachine = setup({
     place: port<void, { readonly run: string; readonly pools: ReadonlyArray<string> }>("place"),
     /** Journals the attempt, does the work, and says how it ended. */
     attempt: port<AttemptEnd, { readonly run: string; readonly attempt: number }>("attempt"),
+    /** Waits for the end of an attempt that another runtime has begun, and says what it was. */
+    adopt: port<AttemptEnd, { readonly run: string; readonly attempt: number }>("adopt"),
     /** Journals a failed attempt and when the next one is due. */
     recordFailure: port<void, { readonly run: string; readonly attempt: number; readonly reason: string; readonly backoffMs: number }>(
       "recordFailure"
@@ -68,7 +72,8 @@ export const runMachine = setup({
     settle: port<void, { readonly run: string; readonly settlement: Settlement }>("settle")
   },
   guards: {
-    wasCancelled: stateIn({ executing: "cancelling" }),
+    survives: ({ context }) => context.survives === true,
+    wasCancelled: or([stateIn({ executing: "cancelling" }), stateIn({ adopting: "cancelling" })]),
     isCancelled: ({ context }) => context.cancelled !== undefined,
     staysInterrupted: ({ context }) => context.interrupted !== undefined,
     needsPlace: ({ context }) => context.pools.length > 0,
@@ -101,7 +106,55 @@ export const runMachine = setup({
   delays: {
     backoff: ({ context }) => context.backoffMs
   }
-}).createMachine({
+})
+
+/** An attempt, whichever runtime has begun it, and what may come of it. */
+const underWay = ports.createStateConfig({
+  tags: "operational",
+  invoke: {
+    id: "attempt",
+    src: "attempt",
+    input: ({ context }) => ({ run: context.run, attempt: context.attempts }),
+    onDone: [
+      {
+        guard: { type: "succeeded", params: ({ event }) => event.output },
+        target: "settling",
+        actions: { type: "keepSuccess", params: ({ event }) => event.output }
+      },
+      { guard: "wasCancelled", target: "settling" },
+      {
+        guard: { type: "tooLate", params: ({ event }) => event.output },
+        target: "settling",
+        actions: { type: "keepTooLate", params: ({ event }) => event.output }
+      },
+      {
+        guard: { type: "mismatched", params: ({ event }) => event.output },
+        target: "parking",
+        actions: { type: "keepMismatch", params: ({ event }) => event.output }
+      },
+      {
+        guard: { type: "mayRetry", params: ({ event }) => event.output },
+        target: "recording",
+        actions: { type: "planRetry", params: ({ event }) => event.output }
+      },
+      { target: "settling", actions: { type: "keepFailure", params: ({ event }) => event.output } }
+    ],
+    onError: [
+      { guard: "wasCancelled", target: "settling" },
+      { target: "settling", actions: { type: "keepDefect", params: ({ event }: { readonly event: ErrorActorEvent }) => event.error } }
+    ]
+  },
+  initial: "working",
+  states: {
+    working: {
+      on: { "run.cancel": { target: "cancelling", actions: { type: "keepCancellation", params: ({ event }) => event.by } } }
+    },
+    /** The attempt ends what it started before it reports, so nothing of a cancelled run is alive once it is settled. */
+    cancelling: { entry: "interruptAttempt" }
+  }
+})
+
+export const runMachine = ports.createMachine({
   id: "run",
   meta: { guarantee: "Nothing of it starts before that is on record, and it ends in exactly one outcome." },
   context: ({ input }) => ({
@@ -115,6 +168,7 @@ export const runMachine = setup({
   states: {
     claimed: {
       always: [
+        { guard: "survives", target: "adopting" }, // First: whatever else is said of it, what lives has to be ended or waited for.
         { guard: "isCancelled", target: "settling", actions: "keepEarlyCancellation" },
         { guard: "staysInterrupted", target: "settling", actions: "keepInterruption" },
         { guard: "waitsForRetry", target: "retryable" },
@@ -130,51 +184,9 @@ export const runMachine = setup({
         "run.cancel": { target: "settling", actions: { type: "keepCancellation", params: ({ event }) => event.by } }
       }
     },
-    executing: {
-      tags: "operational",
-      entry: "countAttempt", // Counted before the attempt starts: a crash in the middle must not earn a free try.
-      invoke: {
-        id: "attempt",
-        src: "attempt",
-        input: ({ context }) => ({ run: context.run, attempt: context.attempts }),
-        onDone: [
-          {
-            guard: { type: "succeeded", params: ({ event }) => event.output },
-            target: "settling",
-            actions: { type: "keepSuccess", params: ({ event }) => event.output }
-          },
-          { guard: "wasCancelled", target: "settling" },
-          {
-            guard: { type: "tooLate", params: ({ event }) => event.output },
-            target: "settling",
-            actions: { type: "keepTooLate", params: ({ event }) => event.output }
-          },
-          {
-            guard: { type: "mismatched", params: ({ event }) => event.output },
-            target: "parking",
-            actions: { type: "keepMismatch", params: ({ event }) => event.output }
-          },
-          {
-            guard: { type: "mayRetry", params: ({ event }) => event.output },
-            target: "recording",
-            actions: { type: "planRetry", params: ({ event }) => event.output }
-          },
-          { target: "settling", actions: { type: "keepFailure", params: ({ event }) => event.output } }
-        ],
-        onError: [
-          { guard: "wasCancelled", target: "settling" },
-          { target: "settling", actions: { type: "keepDefect", params: ({ event }: { readonly event: ErrorActorEvent }) => event.error } }
-        ]
-      },
-      initial: "working",
-      states: {
-        working: {
-          on: { "run.cancel": { target: "cancelling", actions: { type: "keepCancellation", params: ({ event }) => event.by } } }
-        },
-        /** The attempt ends what it started before it reports, so nothing of a cancelled run is alive once it is settled. */
-        cancelling: { entry: "interruptAttempt" }
-      }
-    },
+    /** The process of its latest attempt outlived the last runtime: that attempt goes on, and no other begins beside it. */
+    adopting: { ...underWay, invoke: { ...underWay.invoke, src: "adopt" } },
+    executing: { ...underWay, entry: "countAttempt" }, // Counted before the attempt starts: a crash in the middle must not earn a free try.
     recording: {
       invoke: {
         src: "recordFailure",
@@ -230,6 +242,8 @@ const settlementOf = (end: AttemptEnd): Settlement => {
       }
     case "Mismatched":
       return ended("failed", end.reason)
+    case "Interrupted":
+      return ended("interrupted", end.reason)
     case "TooLate":
       return ended("cancelled", end.reason)
   }

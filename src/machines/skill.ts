@@ -263,15 +263,19 @@ export type { RunInput }
 const reasonToWait = ({ gate, aside, runs }: SkillContext): string | undefined =>
   aside !== undefined && (aside.waits || runs.length > 0) ? aside.reason : gate.open ? undefined : gate.reason
 
-/** What was cancelled begins at once, since it only has to be settled; of the others as many as may. */
+/**
+ * What was cancelled begins at once, since it only has to be settled, and so does what survived, since it is under way already;
+ * of the others as many as may.
+ */
 const startable = ({ gate, runs, started, aside, ...context }: SkillContext): ReadonlyArray<RunInput> => {
   const atOnce = aside === undefined ? context.atOnce : aside.waits ? 0 : 1
   const waiting = runs.filter(({ run }) => !started.includes(run))
-  const working = runs.filter(({ run, cancelled }) => started.includes(run) && cancelled === undefined).length
+  const working = runs.filter(
+    ({ run, cancelled, survives }) => (started.includes(run) || survives === true) && cancelled === undefined
+  ).length
+  const cannotWait = ({ cancelled, survives }: RunInput) => cancelled !== undefined || survives === true
   return [
-    ...waiting.filter(({ cancelled }) => cancelled !== undefined),
-    ...(gate.open || gate.claimed === "start"
-      ? waiting.filter(({ cancelled }) => cancelled === undefined).slice(0, Math.max(0, atOnce - working))
-      : [])
+    ...waiting.filter(cannotWait),
+    ...(gate.open || gate.claimed === "start" ? waiting.filter((run) => !cannotWait(run)).slice(0, Math.max(0, atOnce - working)) : [])
   ]
 }

@@ -208,6 +208,7 @@ describe("a setting", () => {
     ["evidence: { file: [out.md] }", "FRONTMATTER_UNKNOWN_KEY"],
     ["overlap: bufferTwo", "FIELD_RANGE"],
     ["onInterruption: re-run", "FIELD_RANGE", "re-run", "did you mean rerun?"],
+    ["onRuntimeDeath: adpot", "FIELD_RANGE", "adpot", "did you mean adopt?"],
     ["needs: [sesion]", "FIELD_RANGE", "sesion", "did you mean session?"],
     ["needs: session", "FIELD_TYPE"],
     ["report: { when: chnge }", "FIELD_RANGE", "chnge"],

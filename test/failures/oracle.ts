@@ -85,6 +85,7 @@ const prompted = of("prompt.started", { run, skill: name, attempt, atMs: fc.cons
 const attempted = fc.oneof(
   { arbitrary: of("attempt.started", { run, attempt }), weight: 2 },
   of("attempt.spawned", { run, attempt, pid: count, startTime: text, bootId: text }),
+  of("attempt.adopted", { run, attempt }),
   { arbitrary: prompted, weight: 2 },
   { arbitrary: of("step.started", { run, attempt, step }), weight: 2 },
   { arbitrary: of("step.finished", { run, attempt, step, result }), weight: 2 },

@@ -167,6 +167,7 @@ export class SqliteModel {
       case "entry.parked":
         if (run("delete from entry where run = ?", e.run) === 1) run("insert or replace into parked values (?, ?)", e.run, e.reason)
         return
+      case "attempt.adopted":
       case "runtime.stalled":
       case "clock.jumped":
         return

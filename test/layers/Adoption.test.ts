@@ -6,6 +6,8 @@ import type { JournalEvent } from "../../src/domain/JournalEvent.ts"
 import { iso } from "../../src/domain/Run.ts"
 import type { SkillDefinition } from "../../src/domain/Skill.ts"
 import { adopt } from "../../src/layers/Adoption.ts"
+import type { ProcessIdentity } from "../../src/domain/Attempt.ts"
+import { processIdentity } from "../../src/layers/platform.ts"
 import { Process } from "../../src/layers/Process.ts"
 import { type NewEvent, StateStore } from "../../src/layers/StateStore.ts"
 import { beginningMs, inVirtualTime } from "../property.ts"
@@ -44,6 +46,7 @@ const start = Effect.fnUntraced(function* (
   const asked: Array<string> = []
   const processes = Layer.succeed(Process, {
     run: () => Effect.die("nothing runs here"),
+    follow: () => Effect.die("nothing runs here"),
     terminate: () => Effect.die("nothing runs here"),
     survivors: (orphans) =>
       Effect.sync(() => {
@@ -54,13 +57,13 @@ const start = Effect.fnUntraced(function* (
   const scope = yield* Scope.make()
   const before = kept.journal.length
   const services = yield* Layer.buildWithScope(Layer.merge(memoryStore(kept), processes), scope)
-  yield* Effect.provide(adopt({ version: "0", skills, unreadable: new Set(unreadable) }), services)
+  const adopted = yield* Effect.provide(adopt({ version: "0", skills, unreadable: new Set(unreadable) }), services)
   const record = (...events: ReadonlyArray<NewEvent>) =>
     Effect.provide(
       StateStore.use((store) => store.append(...events)),
       services
     )
-  return { asked, record, told: told(kept.journal.slice(before)), ledger: kept.ledger, end: Scope.close(scope, Exit.void) }
+  return { adopted, asked, record, told: told(kept.journal.slice(before)), ledger: kept.ledger, end: Scope.close(scope, Exit.void) }
 })
 
 const told = (events: ReadonlyArray<JournalEvent>) =>
@@ -205,6 +208,31 @@ describe("what an earlier runtime left running", () => {
         assert.deepStrictEqual((yield* start(kept, [inProcess])).asked, [])
       })
     ))
+
+  it.runIf(process.platform === "linux")("is adopted where the skill says so, and it is that very process", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const wanted = skill({ onRuntimeDeath: "adopt" })
+        const alive = yield* TestClock.withLive(processIdentity(process.pid))
+        const startOn = Effect.fnUntraced(function* (identity: ProcessIdentity, skills = [wanted], ...more: ReadonlyArray<NewEvent>) {
+          const kept = memory()
+          const first = yield* start(kept, [wanted])
+          yield* first.record(claimed, attempted, { ...spawned, ...identity }, ...more)
+          const { told, asked, adopted } = yield* start(kept, skills)
+          return { told, asked: asked.length, adopted }
+        })
+        const goesOn = { told: ["attempt.adopted"], asked: 0, adopted: [run] }
+        const ended = { told: [], asked: 1, adopted: [] }
+        assert.deepStrictEqual(yield* startOn(alive!), goesOn)
+        assert.deepStrictEqual(yield* startOn({ ...alive!, startTime: "1" }), ended, "a later process of its number")
+        assert.deepStrictEqual(yield* startOn({ ...alive!, bootId: "another" }), ended, "of another boot")
+        assert.deepStrictEqual((yield* startOn(alive!, [])).asked, 1, "its skill is gone")
+        const aside = { type: "skill.quarantined", skill: "beat", why: "it crashed" } as const
+        assert.deepStrictEqual(yield* startOn(alive!, [wanted], aside), ended, "nobody would watch over it")
+        assert.deepStrictEqual(yield* startOn(alive!, [wanted], { ...aside, probeAtMs: 1, probes: 0 }), goesOn)
+      })
+    )
+  )
 
   it("and cannot be ended keeps its skill aside, on record", () =>
     inVirtualTime(

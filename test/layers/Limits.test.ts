@@ -149,7 +149,8 @@ describe("what a process is started with", () => {
           seen.push(spec)
           return Effect.succeed({ _tag: "Silent" } as const)
         },
-        terminate: () => Effect.void,
+        follow: () => Effect.die("nobody asks"),
+      terminate: () => Effect.void,
         survivors: () => Effect.die("nobody asks")
       })
       const skill = definition(work, { timeoutMs: 1, silenceMs: 2, memoryBytes: 3 })

@@ -1,8 +1,9 @@
 /** Places for attempts: never more at a time than there are, each skill in its turn, and none kept by what has ended. */
-import { Effect } from "effect"
+import { Context, Effect, Fiber, Layer } from "effect"
 import fc from "fast-check"
 import { assert, describe, it } from "vitest"
 import type { SkillGiven } from "../../src/layers/Holdfast.ts"
+import { Pools } from "../../src/layers/Pools.ts"
 import { effectWork } from "../../src/layers/SkillFunction.ts"
 import { checkRuns, unfinishedRuns } from "../../src/testing/checkers/runs.ts"
 import { checkSlots } from "../../src/testing/checkers/slots.ts"
@@ -102,6 +103,21 @@ describe("a pool", () => {
         })
         yield* world.pass(60_000)
         assert.deepStrictEqual(starts(world), ["a 10", "b 20", "a 30"])
+      })
+    ))
+
+  it("counts the place of a run that was at work before it", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const pools = Context.get(yield* Layer.build(Pools.layer()), Pools)
+        pools.keep("old", ["one"])
+        pools.keep("older", ["one"])
+        const waiting = yield* Effect.forkChild(pools.enter("new", "skill", ["one"]), { startImmediately: true })
+        pools.leave("old")
+        yield* Effect.yieldNow
+        assert.isUndefined(waiting.pollUnsafe())
+        pools.leave("older")
+        yield* Fiber.join(waiting)
       })
     ))
 

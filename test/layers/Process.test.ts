@@ -11,7 +11,7 @@ import { outputBytesMax } from "../../src/layers/Output.ts"
 import { Secrets } from "../../src/layers/Secrets.ts"
 import { processIdentity } from "../../src/layers/platform.ts"
 import { redactionOf } from "../../src/domain/Redaction.ts"
-import { Process, type ProcessSpec } from "../../src/layers/Process.ts"
+import { Process, type ProcessSpec, type Survivor } from "../../src/layers/Process.ts"
 import { performProcess } from "../../src/layers/SkillProcess.ts"
 import { definition, facts, folder, living, program, until } from "./children.ts"
 
@@ -32,6 +32,8 @@ const spec = (
 const run = <E>(it: ProcessSpec<E, never>) => Process.use((processes) => processes.run(it)).pipe(Effect.provide(Process.layer))
 const survivors = (orphans: Parameters<Process["Service"]["survivors"]>[0]) =>
   Process.use((processes) => processes.survivors(orphans)).pipe(Effect.provide(Process.layer))
+
+const follow = (survivor: Survivor) => Process.use((processes) => processes.follow(survivor)).pipe(Effect.provide(Process.layer))
 
 /** A length of sleep that no other process uses, to find its sleepers by. */
 let naps = 0
@@ -230,6 +232,32 @@ describe("what an old runtime left", () => {
       const identity = yield* processIdentity(child.pid!)
       assert.deepStrictEqual(yield* survivors([{ directory: folder(), process: identity }]), { killed: 3, alive: [] })
       assert.deepStrictEqual(living(mark), [])
+    })
+  )
+
+  it.live("is followed to its end, and what it leaves in its group is ended with it", () =>
+    Effect.gen(function* () {
+      const mark = nap(),
+        dir = folder()
+      const child = orphan(["sh", "-c", `env -i sleep ${mark} & until [ -e ${dir}/go ]; do sleep 0.05; done`])
+      yield* until(() => living(`sleep ${mark}`).length >= 2, "the orphans")
+      const followed = { process: (yield* processIdentity(child.pid!))!, directory: dir, timeoutMs: 20_000, graceMs: 100 }
+      const waiting = yield* Effect.forkChild(follow(followed), { startImmediately: true })
+      fs.writeFileSync(join(dir, "go"), "")
+      assert.deepStrictEqual(yield* Fiber.join(waiting), { _tag: "Ended" })
+      assert.deepStrictEqual(living(mark), [])
+    })
+  )
+
+  it.live("has ended where a later process has its number, which is left alone", () =>
+    Effect.gen(function* () {
+      const mark = nap()
+      const child = orphan(["sleep", mark])
+      const identity = yield* processIdentity(child.pid!)
+      const followed = { process: { ...identity!, startTime: "1" }, directory: folder(), timeoutMs: 0, graceMs: 0 }
+      assert.deepStrictEqual(yield* follow(followed), { _tag: "Ended" })
+      assert.strictEqual(living(mark).length, 1)
+      child.kill("SIGKILL")
     })
   )
 

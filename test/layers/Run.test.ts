@@ -1,5 +1,6 @@
 /** One run over a disk that is watched: what is on record before what, and what the session is told. */
 import { Effect, Fiber, Layer } from "effect"
+import { Pools } from "../../src/layers/Pools.ts"
 import { TestClock } from "effect/testing"
 import { assert, describe, it } from "vitest"
 import type { Disk } from "../../src/layers/Disk.ts"
@@ -7,13 +8,14 @@ import { diskMemory, type DiskMemory } from "../../src/layers/DiskMemory.ts"
 import { Gateway } from "../../src/layers/Gateway.ts"
 import { History } from "../../src/layers/History.ts"
 import type { Link, SkillGiven } from "../../src/layers/Holdfast.ts"
-import { resume } from "../../src/layers/Run.ts"
+import { resume, Run } from "../../src/layers/Run.ts"
 import { Session } from "../../src/layers/Session.ts"
 import { effectWork, type EffectSkillContext } from "../../src/layers/SkillFunction.ts"
 import type { RunRecord } from "../../src/domain/Ledger.ts"
 import { interruptionsMax, type SkillDefinition } from "../../src/domain/Skill.ts"
 import { afterCrash, makeWorld } from "../../src/testing/World.ts"
 import { beginningMs, inVirtualTime } from "../property.ts"
+import { memory, memoryStore } from "./memoryStore.ts"
 
 const given = (
   settings: SkillGiven["settings"],
@@ -218,6 +220,22 @@ describe("an attempt", () => {
         assert.strictEqual(settled.length, 1)
         assert.deepInclude(settled[0], { outcome: "interrupted", reason: "interrupted 5 times: it may be what ends the runtime" })
       })
+    ))
+})
+
+describe("the steps of a run that is expected", () => {
+  it("are waited for until its attempt is taken over; of any other attempt they are refused", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const runs = yield* Run
+        const [run, other] = ["job@20261122T060000Z", "job@20261122T060100Z"]
+        runs.expect([run])
+        assert.deepStrictEqual([runs.survives(run), runs.survives(other)], [true, false])
+        const asked = yield* Effect.forkChild(runs.steps(run, 1), { startImmediately: true })
+        assert.strictEqual((yield* Effect.flip(runs.steps(other, 1))).code, "STEP_NOT_EXECUTING")
+        yield* TestClock.adjust(60_000)
+        assert.isUndefined(asked.pollUnsafe())
+      }).pipe(Effect.provide(Layer.fresh(Run.layer({ session: undefined })).pipe(Layer.provide([memoryStore(memory()), Pools.layer()]))))
     ))
 })
 

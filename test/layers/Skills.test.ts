@@ -189,6 +189,23 @@ describe("a prompt", () => {
   })
 })
 
+describe("onRuntimeDeath: adopt", () => {
+  it("is for programs and prompts; a module that says so is refused where it stands, and the others load", async () => {
+    skill("a", "run: [./work.sh]\nonRuntimeDeath: adopt")
+    skill("b", "prompt: true\nonRuntimeDeath: adopt")
+    const at = skill("c", "module: ./work.mjs\nonRuntimeDeath: adopt")
+    fs.writeFileSync(path.join(at, "work.mjs"), "export default () => {}\n")
+    skill("d", "run: [./work.sh]")
+    const { skills, problems } = await load({}, { agent: { command: ["/bin/agent"] } })
+    expect(skills.map(({ name, onRuntimeDeath }) => [name, onRuntimeDeath])).toEqual([
+      ["a", "adopt"],
+      ["b", "adopt"],
+      ["d", undefined]
+    ])
+    expect(problems).toMatchObject([{ _tag: "SkillInvalid", code: "ADOPT_NO_PROGRAM", where: `${at}/SKILL.md:7` }])
+  })
+})
+
 describe("the config", () => {
   it("sets any field of a skill, also of one that has none of ours", async () => {
     skill("ours", "run: [./work.sh]\nretry: { attempts: 7 }\nschedule: { every: 1 hour }")

@@ -15,21 +15,23 @@ const attempted = <A, E>(
   kept: Memory,
   attempt: number,
   use: (steps: Steps) => Effect.Effect<A, E, StateStore>,
-  layer: Layer.Layer<StateStore> = memoryStore(kept)
+  layer: Layer.Layer<StateStore> = memoryStore(kept),
+  adopted = false
 ): Effect.Effect<A, E | StorageFailed> =>
   Effect.gen(function* () {
     const store = yield* StateStore
-    if (attempt === 1) {
+    if (attempt === 1 && !adopted) {
       yield* store.append({ type: "run.claimed", run, skill: "job", slot: Date.UTC(2026, 10, 22, 6), fence: 1, digest: "0", missed: 0 })
     }
-    yield* store.append({ type: "attempt.started", run, attempt })
+    if (!adopted) yield* store.append({ type: "attempt.started", run, attempt })
     let made: A | undefined
-    yield* withSteps(run, attempt, (steps) =>
+    const work = (steps: Steps) =>
       Effect.map(use(steps), (value): AttemptEnd => {
         made = value
         return { _tag: "Succeeded", fields: {}, summary: undefined }
       })
-    )
+    const end = yield* withSteps(run, attempt, work, adopted)
+    if (adopted) assert.strictEqual(end._tag, "Succeeded")
     return made as A
   }).pipe(Effect.provide(layer))
 
@@ -54,6 +56,34 @@ describe("a step", () => {
         })
       )
     ))
+
+  it("that was begun under an earlier runtime is finished by whoever has it, once, and the attempt asks for no other again", () => {
+    const kept = memory()
+    const begins = Effect.fnUntraced(function* ({ begin, finish }: Steps) {
+      yield* begin("done", "a")
+      yield* finish("done", 1, "a")
+      yield* begin("send", "b")
+    })
+    return live(
+      Effect.gen(function* () {
+        yield* attempted(kept, 1, begins)
+        yield* attempted(
+          kept,
+          1,
+          Effect.fnUntraced(function* ({ begin, finish }) {
+            yield* finish("send", { posted: 4 }, "b")
+            yield* finish("send", { posted: 4 }, "b")
+            yield* finish("done", 1, "a") // Its answer was lost.
+            assert.strictEqual((yield* Effect.flip(finish("never", 1, "c")))._tag, "Refused")
+            assert.deepStrictEqual(yield* begin("next", "d"), { _tag: "Execute", key: `${run}/next` })
+          }),
+          memoryStore(kept),
+          true
+        )
+        assert.deepStrictEqual(steps(kept), ["step.started", "step.finished", "step.started", "step.finished", "step.started"])
+      })
+    )
+  })
 
   it("is on record before it is executed and after it is finished, and later attempts get its result", () => {
     const kept = memory()

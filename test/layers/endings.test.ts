@@ -44,6 +44,7 @@ it.effect("what outlives KILL is RUN_LEFT_CHILDREN, whatever the module said bef
   Effect.gen(function* () {
     const processes = Layer.succeed(Process, {
       run: () => Effect.succeed({ _tag: "LeftChildren", pids: [4711, 4712] } as const),
+      follow: () => Effect.die("nobody asks"),
       terminate: () => Effect.void,
       survivors: () => Effect.die("nobody asks")
     })

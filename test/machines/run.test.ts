@@ -28,18 +28,22 @@ const running = Effect.fnUntraced(function* (ends: ReadonlyArray<AttemptEnd | "d
       asked.push(what)
     })
   let next = 0
+  const working =
+    (port: string) =>
+    ({ input }: { input: { readonly run: string; readonly attempt: number } }) => {
+      asked.push(`${port} ${input.attempt}`)
+      const end = ends[next++] ?? "endless"
+      return Effect.onInterrupt(
+        end === "endless"
+          ? Effect.never
+          : Effect.andThen(Effect.sleep(1_000), end === "defect" ? Effect.die(new Error("a bug")) : Effect.succeed(end)),
+        () => Effect.andThen(Effect.sleep(500), note("attempt ended"))
+      )
+    }
   const { actor, awaitDone } = yield* start(
     plug(runMachine, {
-      attempt: fromEffect(({ input }: { input: { readonly run: string; readonly attempt: number } }) => {
-        asked.push(`attempt ${input.attempt}`)
-        const end = ends[next++] ?? "endless"
-        return Effect.onInterrupt(
-          end === "endless"
-            ? Effect.never
-            : Effect.andThen(Effect.sleep(1_000), end === "defect" ? Effect.die(new Error("a bug")) : Effect.succeed(end)),
-          () => Effect.andThen(Effect.sleep(500), note("attempt ended"))
-        )
-      }),
+      attempt: fromEffect(working("attempt")),
+      adopt: fromEffect(working("adopt")),
       recordFailure: fromEffect(
         ({ input }: { input: { readonly run: string; readonly attempt: number; readonly reason: string; readonly backoffMs: number } }) =>
           note(`failure of ${input.attempt}: ${input.reason}, again in ${input.backoffMs}`)
@@ -185,6 +189,48 @@ describe("a run taken up after a crash", () => {
       Effect.gen(function* () {
         const { asked } = yield* running([], { attempts: 1, interrupted: "the skill says so" })
         assert.deepStrictEqual(asked, ["interrupted the skill says so"])
+      })
+    ))
+})
+
+describe("a run whose attempt outlived the runtime", () => {
+  const survives = { attempts: 2, failedAttempts: 1, survives: true }
+
+  it("goes on with it in a state of its own, and counts no new one", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const { asked, tags, value } = yield* running([succeeded], survives)
+        assert.deepStrictEqual([value(), tags(), asked], [{ adopting: "working" }, ["operational"], ["adopt 2"]])
+        yield* TestClock.adjust(1_000)
+        assert.deepStrictEqual([value(), asked], ["settled", ["adopt 2", "success"]])
+      })
+    ))
+
+  it("waits for its end where it is to be cancelled, or was to stay interrupted", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const { actor, asked, value } = yield* running(["endless"], {
+          ...survives,
+          cancelled: "operator",
+          interrupted: "the skill says so"
+        })
+        actor.send({ type: "run.cancel", by: "operator" })
+        yield* TestClock.adjust(499)
+        assert.deepStrictEqual([value(), asked], [{ adopting: "cancelling" }, ["adopt 2"]])
+        yield* TestClock.adjust(1)
+        assert.deepStrictEqual(asked, ["adopt 2", "attempt ended", "cancelled cancelled by operator"])
+      })
+    ))
+
+  it("has further attempts as after any other, or is interrupted", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const { asked } = yield* running([failed(), succeeded], survives)
+        yield* TestClock.adjust(20_000)
+        assert.deepStrictEqual(asked, ["adopt 2", "failure of 2: exit 1, again in 2000", "attempt 3", "success"])
+        const left = yield* running([{ _tag: "Interrupted", reason: "nobody knows" }], survives)
+        yield* TestClock.adjust(1_000)
+        assert.deepStrictEqual(left.asked, ["adopt 2", "interrupted nobody knows"])
       })
     ))
 })

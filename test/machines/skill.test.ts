@@ -129,6 +129,22 @@ describe("a skill", () => {
       })
     ))
 
+  it("goes on with what survived at once, whatever its gate says, and begins nothing beside it", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const survivor = { ...run("job@2"), survives: true }
+        const { actor, asked } = yield* working(closed, [run("job@1"), survivor])
+        assert.deepStrictEqual(asked, ["run job@2"])
+        actor.send({ type: "gate.opened" })
+        yield* TestClock.adjust(9_000)
+        assert.notInclude(asked, "run job@1")
+        yield* TestClock.adjust(2_000)
+        assert.include(asked, "run job@1")
+        const open = yield* working({ open: true }, [run("job@1"), survivor])
+        assert.notInclude(open.asked, "run job@1")
+      })
+    ))
+
   it("goes on looking at slots while a run is under way, and says which", () =>
     inVirtualTime(
       Effect.gen(function* () {

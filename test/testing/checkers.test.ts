@@ -49,6 +49,7 @@ const settledSlots = (from: number, through: number, count: number): New => ({
   verdict: "missed",
   reason: ""
 })
+const goesOn = (seconds: number, n = 1): New => ({ type: "attempt.adopted", run: beat(seconds), attempt: n })
 const attempt = (seconds: number, n = 1): New => ({ type: "attempt.started", run: beat(seconds), attempt: n })
 const failed = (seconds: number, n = 1): New => ({ type: "attempt.failed", run: beat(seconds), attempt: n, reason: "", retryAtMs: null })
 const step = (type: "step.started" | "step.finished", name: string, n = 1): New =>
@@ -148,6 +149,8 @@ describe("checkRuns", () => {
       attempt(2),
       started(2),
       attempt(2, 2),
+      started(3),
+      goesOn(2, 2),
       settled(2)
     )
     expect(checkRuns(history)).toEqual([])
@@ -167,6 +170,17 @@ describe("checkRuns", () => {
     ["work that nobody had claimed", () => events(attempt(1)), `run.unclaimed ${beat(1)}`],
     ["an attempt that was left out", () => events(claimed(1), attempt(1, 2)), `attempt.order ${beat(1)}`],
     ["two attempts at a time", () => events(claimed(1), attempt(1), attempt(1, 2)), `attempt.overlap ${beat(1)}`],
+    [
+      "an attempt that is adopted and not the latest",
+      () => events(started(), claimed(1), attempt(1), started(2), goesOn(1, 2)),
+      `attempt.order ${beat(1)}`
+    ],
+    ["an attempt that is adopted from this very runtime", () => events(claimed(1), attempt(1), goesOn(1)), `attempt.overlap ${beat(1)}`],
+    [
+      "an attempt beside one that was adopted",
+      () => events(claimed(1), attempt(1), started(2), goesOn(1), attempt(1, 2)),
+      `attempt.overlap ${beat(1)}`
+    ],
     ["a fence that was given before", () => events(claimed(1), claimed(2, { fence })), `run.fence ${beat(2)}`],
     ["a run of another slot's name", () => events(claimed(1, { slot: at(2) })), `run.misnamed ${beat(1)}`]
   ])("finds %s", (_, history, says) => {

@@ -51,6 +51,11 @@ export const checkRuns = (events: ReadonlyArray<JournalEvent>): ReadonlyArray<Vi
         run.attempts = event.attempt
         run.executing = true
         break
+      case "attempt.adopted":
+        if (event.attempt !== run.attempts) broken("attempt.order", event.run, `attempt ${event.attempt} adopted after ${run.attempts}`)
+        if (run.executing) broken("attempt.overlap", event.run, `attempt ${event.attempt} adopted while it was under way`)
+        run.executing = true
+        break
       case "attempt.failed":
       case "run.parked":
         run.executing = false
@@ -82,6 +87,7 @@ export const unfinishedRuns = (events: ReadonlyArray<JournalEvent>, throughMs: n
 const ofRun = new Set([
   "attempt.started",
   "attempt.spawned",
+  "attempt.adopted",
   "prompt.started",
   "step.started",
   "step.finished",
