@@ -27,6 +27,7 @@ import { pauseMutants } from "./mutants/pause.ts"
 import { promptMutants } from "./mutants/prompt.ts"
 import { publicMutants } from "./mutants/public.ts"
 import { realMutants } from "./mutants/real.ts"
+import { reloadMutants } from "./mutants/reload.ts"
 import { secretMutants } from "./mutants/secrets.ts"
 import { simulatedMutants } from "./mutants/simulated.ts"
 import { skillFolderMutants } from "./mutants/skillFolder.ts"
@@ -59,6 +60,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...poolMutants,
   ...chainMutants,
   ...pauseMutants,
+  ...reloadMutants,
   ...watchMutants,
   ...whyMutants,
   ...timeMutants,
