@@ -5,7 +5,7 @@ const reloading = "test/layers/Reloading.test.ts"
 const layer = "src/layers/Reloading.ts"
 
 export const reloadMutants: ReadonlyArray<Mutant> = [
-  one("a changed skill decides on while it is exchanged", "src/machines/skill.ts", '"skill.changing": ".changing"', "", reloading),
+  one("a changed skill is not held", layer, "Effect.forEach(changing, hold,", "Effect.forEach([], hold,", reloading),
   one(
     "a change does not wait for the decision under way",
     "src/machines/skill.ts",
@@ -23,13 +23,6 @@ export const reloadMutants: ReadonlyArray<Mutant> = [
   one("a skill that is gone keeps its runs", layer, "Effect.andThen(hold(child), cancelRuns(child))", "hold(child)", reloading),
   one("a cancel is asked once", layer, "const askAgainMs = 1_000", "const askAgainMs = 1e9", reloading),
   one("a skill that is gone keeps its actor", layer, "({ end }) => end", "() => Effect.void", reloading),
-  one(
-    "the end of a skill counts as a crash",
-    "src/layers/Supervisor.ts",
-    "Fiber.interrupt(watcher)",
-    "Effect.sync(() => running.actor.stop())",
-    reloading
-  ),
   one("a new skill gets no actor", layer, "Effect.forEach(added, start,", "Effect.forEach([], start,", reloading),
   one("chains stay as they were", layer, "    replaced()\n", "", reloading),
   one(
@@ -53,5 +46,13 @@ export const reloadMutants: ReadonlyArray<Mutant> = [
     "(known.has(name) ? [name] : [])",
     reloading
   ),
-  one("SIGHUP is not heard", "src/cli/signals.ts", 'taken<"SIGHUP">(["SIGHUP"])', 'taken<"SIGHUP">([])', "test/cli/reload.test.ts")
+  one("SIGHUP is not heard", "src/cli/signals.ts", 'taken<"SIGHUP">(["SIGHUP"])', 'taken<"SIGHUP">([])', "test/cli/reload.test.ts"),
+  one("a retry gets the old work", "src/layers/Supervisor.ts", "        own.current = next\n", "", reloading),
+  one(
+    "a secret that nobody knows is handed on",
+    "src/layers/Holdfast.ts",
+    "Effect.map(load, (read) => withSecretsKnown(read, new Set([...handed, ...(options.redact ?? [])])))",
+    "Effect.map(load, (read) => withSecretsKnown(read, new Set(read.skills.flatMap((skill) => skill.env))))",
+    "test/cli/reload.test.ts"
+  )
 ]

@@ -70,7 +70,7 @@ export class Runtime extends Context.Service<
     /** Lets a parked run be tried again, or settles it as cancelled. */
     readonly releaseRun: Supervisor["Service"]["releaseRun"]
     readonly cancelRun: Supervisor["Service"]["cancelRun"]
-    /** Puts on record that somebody has looked at these skills' files. The next start goes by it. */
+    /** Puts on record that somebody has looked at these skills' files. The next start goes by it, and the next reload. */
     readonly approve: (
       skills: ReadonlyArray<{ readonly skill: string; readonly digest: string }>,
       by: string

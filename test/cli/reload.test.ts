@@ -4,7 +4,7 @@ import { expect, it } from "vitest"
 import { makeWorld, until } from "./holdfast.ts"
 
 it("reload takes over what has changed, all or nothing, and SIGHUP asks for the same", { timeout: 60_000 }, async () => {
-  const world = makeWorld()
+  const world = makeWorld({ POST_TOKEN: "not-to-be-shown" })
   const run = (...args: ReadonlyArray<string>) => world.run(...args, "--state", world.state)
   world.skill("gone", { run: ["sleep", "600"], schedule: { every: "1 hour" } })
   world.skill("tick", { run: ["true"], schedule: { every: "1 hour" } })
@@ -17,6 +17,9 @@ it("reload takes over what has changed, all or nothing, and SIGHUP asks for the 
   const before = (await run("state", "export")).stdout
   expect(await run("reload")).toMatchObject({ code: 1, stderr: expect.stringMatching(/RELOAD_REFUSED at \S+tick.SKILL\.md/) })
   expect((await run("state", "export")).stdout).toBe(before)
+
+  world.skill("tick", { run: ["true"], schedule: { every: "1 second" }, env: ["POST_TOKEN"] })
+  expect(await run("reload")).toMatchObject({ code: 1, stderr: expect.stringContaining("RELOAD_SECRET, POST_TOKEN") })
 
   rmSync(join(world.skills, "gone"), { recursive: true })
   world.skill("tick", { run: ["true"], schedule: { every: "1 second" } })
