@@ -7,13 +7,6 @@ const layer = "src/layers/Reloading.ts"
 export const reloadMutants: ReadonlyArray<Mutant> = [
   one("a changed skill is not held", layer, "Effect.forEach(changing, hold,", "Effect.forEach([], hold,", reloading),
   one(
-    "a change does not wait for the decision under way",
-    "src/machines/skill.ts",
-    '          on: { "skill.changing": {} }, // What',
-    "          // What",
-    reloading
-  ),
-  one(
     "a changed skill keeps its slot",
     layer,
     "for (const child of changing) child.become(",
