@@ -29,6 +29,7 @@ import { planMutants } from "./mutants/plan.ts"
 import { promptMutants } from "./mutants/prompt.ts"
 import { publicMutants } from "./mutants/public.ts"
 import { realMutants } from "./mutants/real.ts"
+import { reloadMutants } from "./mutants/reload.ts"
 import { secretMutants } from "./mutants/secrets.ts"
 import { simulatedMutants } from "./mutants/simulated.ts"
 import { skillFolderMutants } from "./mutants/skillFolder.ts"
@@ -63,6 +64,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...chainMutants,
   ...pauseMutants,
   ...backfillMutants,
+  ...reloadMutants,
   ...watchMutants,
   ...whyMutants,
   ...planMutants,

@@ -24,6 +24,7 @@ import type { Picture } from "./domain/Picture.ts"
 import type { SkillFunction } from "./domain/SkillContext.ts"
 import * as Holdfast from "./layers/Holdfast.ts"
 import type { Inspector } from "./layers/Inspection.ts"
+import type { Reloaded } from "./layers/Reloading.ts"
 import { Runtime as RuntimeService } from "./layers/Runtime.ts"
 import { promiseWork } from "./layers/SkillFunction.ts"
 import type { Overrides } from "./layers/Skills.ts"
@@ -36,6 +37,7 @@ export type { Outcome, Phase, Verdict } from "./domain/Outcome.ts"
 export type { Picture, SkillPicture } from "./domain/Picture.ts"
 export type { Fields, History, SkillContext, SkillFunction, SkillResult } from "./domain/SkillContext.ts"
 export type { Problem } from "./domain/Errors.ts"
+export type { Reloaded } from "./layers/Reloading.ts"
 export { guarantees, type Guarantee, type Mode } from "./machines/guarantees.ts"
 export { version } from "./layers/Holdfast.ts"
 
@@ -118,6 +120,11 @@ export interface Runtime {
   readonly resume: (skill: string, wish?: { readonly by?: string; readonly why?: string }) => Promise<void>
   /** Ends a run that has no outcome yet, and settles it as cancelled; resolves once what it has started is gone. */
   readonly cancel: (run: string, options?: { readonly by?: string }) => Promise<void>
+  /**
+   * Reads the skills folders again and takes over what has changed, all or nothing; says which skills. Rejects with
+   * RELOAD_REFUSED where something has a problem that it did not have before. Skills given in code stay as they are.
+   */
+  readonly reload: () => Promise<Reloaded>
   /** Opens a runtime that was started with `hold`. */
   readonly release: () => void
   /** Starts nothing new, lets running skills finish within the deadline, closes. `now` does not wait for them. */
@@ -171,6 +178,7 @@ export const createRuntime = async ({ skills = [], gateway, inspect, ...options 
     pause: (name, wish) => run(runtime.pause(name, { by: embedder, why: "", ...wish })),
     resume: (name, wish) => run(runtime.resume(name, { by: embedder, why: "", ...wish })),
     cancel: (id, { by = embedder } = {}) => run(runtime.cancelRun(id, by)),
+    reload: () => run(runtime.reload),
     release: () => runtime.actor.send({ type: "intake.release" }),
     stop: async ({ now = false } = {}) => {
       if (runtime.actor.getSnapshot().status === "active") runtime.actor.send({ type: now ? "runtime.stop" : "runtime.drain" })

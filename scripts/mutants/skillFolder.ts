@@ -19,7 +19,7 @@ export const skillFolderMutants: ReadonlyArray<Mutant> = [
   one(
     "skills of a folder that is away are removed",
     "src/layers/Holdfast.ts",
-    `unreadable === "any" ? ledger.skills.keys()`,
+    `unreadable === "any" ? skills.keys()`,
     `unreadable === "any" ? unapproved`,
     "test/failures/bad-input-runtime.test.ts"
   ),

@@ -3,9 +3,10 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { shown, StorageFailed } from "../domain/Errors.ts"
+import { explain, shown, StorageFailed } from "../domain/Errors.ts"
 import type { JournalEvent } from "../domain/JournalEvent.ts"
 import { drainDeadlineMs, type HoldfastOptions, type Services } from "../layers/Holdfast.ts"
 import { reasonOf, Runtime } from "../layers/Runtime.ts"
@@ -16,6 +17,7 @@ import { guarantees, type Mode } from "../machines/guarantees.ts"
 import { exit } from "./command.ts"
 import { greet } from "./greeting.ts"
 import type { Out } from "./output.ts"
+import { reloadedWords } from "./reload.ts"
 import { clock, length } from "./times.ts"
 import { eventLine, heldLine, line, modeLine } from "./upLog.ts"
 
@@ -23,6 +25,8 @@ interface Attended {
   readonly options: HoldfastOptions
   readonly notes: ReadonlyArray<string>
   readonly signals: Queue.Dequeue<string>
+  /** One for each time that the skills are to be read again. */
+  readonly reloads: Queue.Dequeue<string>
   /** Every event of this start, from the first. */
   readonly events: Queue.Dequeue<JournalEvent>
   readonly out: Out
@@ -33,6 +37,7 @@ export const attend = Effect.fnUntraced(function* ({
   options,
   notes,
   signals,
+  reloads,
   events,
   out: plain
 }: Attended): Effect.fn.Return<number, StorageFailed, Services | Scope.Scope> {
@@ -57,6 +62,7 @@ export const attend = Effect.fnUntraced(function* ({
   yield* Effect.forkScoped(Effect.andThen(greeted.await, Effect.forever(sayNext)))
   yield* Effect.forkScoped(passOn(signals, options.drainDeadlineMs ?? drainDeadlineMs, tell, out))
   yield* Effect.forkScoped(sayHeld(tell, out))
+  yield* Effect.forkScoped(Effect.andThen(greeted.await, Effect.forever(reloadNext(reloads, tell, out))))
 
   let before: Mode = "starting"
   yield* Stream.runForEach(runtime.modes, (mode) =>
@@ -123,6 +129,19 @@ const passOn = Effect.fnUntraced(function* (
     line(nowMs, "stop", `${second} again: what runs is ended now, and tried again by the next start`, out)
   )
   send("runtime.stop")
+})
+
+/** Reads the skills again, and says what came of it: who sends a signal gets no answer. */
+const reloadNext = Effect.fnUntraced(function* (reloads: Queue.Dequeue<string>, tell: (value: unknown, text: string) => void, out: Out) {
+  const runtime = yield* Runtime
+  yield* Queue.take(reloads)
+  const result = yield* Effect.result(runtime.reload)
+  const atMs = yield* Clock.currentTimeMillis
+  if (Result.isSuccess(result)) {
+    return tell({ type: "skills.reloaded", atMs, ...result.success }, line(atMs, "reload", reloadedWords(result.success), out))
+  }
+  const { code, where, got, want, fix } = result.failure
+  tell({ type: "reload.refused", atMs, error: { code, where, got, want, fix } }, line(atMs, "reload", explain(result.failure), out))
 })
 
 /** Being held is a state and no event, so it is looked for; only in modes in which something can be. */

@@ -23,6 +23,7 @@ export const commands: ReadonlyArray<Listed> = [
   { name: "resume", summary: "end a pause", load: () => import("./resume.ts") },
   { name: "step", summary: "in a skill's script: make a command a step, done once", load: () => import("./step.ts") },
   { name: "release", summary: "open a runtime that is held", load: () => import("./release.ts") },
+  { name: "reload", summary: "take over what has changed in the skills folders", load: () => import("./reload.ts") },
   { name: "skills check", summary: "read skill files and say what is wrong with them", load: () => import("./skillsCheck.ts") },
   {
     name: "skills approve",

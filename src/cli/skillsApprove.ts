@@ -19,7 +19,7 @@ export const command = defineCommand({
   about:
     "Where the config says approval: required, a skill file runs only as it was when somebody approved it. " +
     "This approves one as it is now, or all, and prints what that is: the digest, and the files it is taken over beside the settings. " +
-    "It works with a runtime and without one; a runtime goes by it from its next start.",
+    "It works with a runtime and without one; a runtime goes by it from its next start, or holdfast reload.",
   words: { usage: "[SKILL]", min: 0, max: 1 },
   flags: {
     ...shared,
@@ -48,7 +48,10 @@ export const command = defineCommand({
         else
           out.line([`${out.paint.bold(skill)} is approved by ${user()} as ${digest}`, ...pinned.map(({ file }) => `  ${file}`)].join("\n"))
       }
-      if (!out.json) out.line(chosen.length === 0 ? "no skill is there to be approved" : "a runtime at work goes by it from its next start")
+      if (!out.json)
+        out.line(
+          chosen.length === 0 ? "no skill is there to be approved" : "a runtime at work goes by it from its next start, or holdfast reload"
+        )
       return exit.ok
     })
 })

@@ -11,7 +11,7 @@ import { attend } from "./attend.ts"
 import { type Asked, defineCommand, shared } from "./command.ts"
 import { loadConfig } from "./config.ts"
 import { configFile, defaultState } from "./place.ts"
-import { stopSignals } from "./signals.ts"
+import { reloadSignals, stopSignals } from "./signals.ts"
 import { UsageInvalid } from "./usage.ts"
 
 const flags = {
@@ -38,7 +38,7 @@ type UpFlags = typeof flags
 export const command = defineCommand({
   about:
     "Runs the skills until it is asked to stop. SIGINT (Ctrl-C) and SIGTERM let running skills finish within the deadline; " +
-    "a second one cuts that short. " +
+    "a second one cuts that short. SIGHUP has it read the skills again, as holdfast reload does. " +
     "Leaves with 0 after a stop, 69 when another runtime holds the state directory, 74 when storage failed, 78 when the config is wrong.",
   flags,
   examples: [
@@ -53,11 +53,12 @@ export const command = defineCommand({
         const { out } = asked
         process.umask(0o077) // Skills inherit it: what they write is for this user, unless they say otherwise.
         const signals = yield* stopSignals
+        const reloads = yield* reloadSignals
         const { options, notes } = yield* plan(asked)
         const events = yield* Queue.unbounded<JournalEvent>()
         const onEvent = (event: JournalEvent) => void Queue.offerUnsafe(events, event)
         const services = yield* Layer.build(layer({ ...options, onEvent }))
-        return yield* attend({ options, notes, signals, events, out }).pipe(Effect.provideContext(services))
+        return yield* attend({ options, notes, signals, reloads, events, out }).pipe(Effect.provideContext(services))
       })
     )
 })

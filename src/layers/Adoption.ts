@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import { join } from "node:path"
 import { pid } from "node:process"
 import type { StorageFailed } from "../domain/Errors.ts"
-import { type RunRecord, type SkillRecord, withHistory } from "../domain/Ledger.ts"
+import { type Ledger, type RunRecord, type SkillRecord, withHistory } from "../domain/Ledger.ts"
 import { skillIntensity } from "../domain/policies/intensity.ts"
 import { deathsMax, nextProbe } from "../domain/policies/quarantine.ts"
 import { slotsBetween } from "../domain/Schedule.ts"
@@ -47,18 +47,29 @@ export const adopt = Effect.fn("Adoption.adopt")(function* ({
     ...(yield* behind(store.lastAtMs, nowMs))
   )
   const { adopted, aside } = yield* meetSurvivors(store, skills)
-  const names = new Set(skills.map(({ name }) => name))
-  const gone = [...store.ledger.skills.values()].filter((skill) => !skill.removed && !names.has(skill.name) && !unreadable.has(skill.name))
   const events = [
     ...adopted.map(({ run, attempts }): NewEvent => ({ type: "attempt.adopted", run, attempt: attempts })),
     ...aside,
     ...skills.flatMap((skill) => suspicion(skill, deaths.get(skill.name) ?? 0, store.ledger.skills.get(skill.name), nowMs)),
-    ...skills.flatMap((skill) => adoption(skill, store.ledger.skills.get(skill.name), nowMs)),
-    ...gone.flatMap((skill) => removal(skill, store.ledger.unsettled(skill.name), nowMs))
+    ...adoptions(store.ledger, { skills, unreadable }, nowMs)
   ]
   if (events.length > 0) yield* store.append(...events)
   return adopted.map(({ run }) => run)
 })
+
+/** What makes these the skills of now: nothing for one that is as it was. */
+export const adoptions = (
+  ledger: Ledger,
+  { skills, unreadable }: Pick<AdoptionInput, "skills" | "unreadable">,
+  nowMs: number
+): ReadonlyArray<NewEvent> => {
+  const names = new Set(skills.map(({ name }) => name))
+  const gone = [...ledger.skills.values()].filter((skill) => !skill.removed && !names.has(skill.name) && !unreadable.has(skill.name))
+  return [
+    ...skills.flatMap((skill) => adoption(skill, ledger.skills.get(skill.name), nowMs)),
+    ...gone.flatMap((skill) => removal(skill, ledger.unsettled(skill.name), nowMs))
+  ]
+}
 
 /**
  * Nothing of an interrupted attempt may be alive when its run is tried again, but what its skill says to adopt: that attempt goes on,

@@ -11,7 +11,7 @@ export const stillApproved = ({ name, pinned = [] }: SkillDefinition): Effect.Ef
   Effect.sync(() => {
     const changed = pinned.find(({ file, sha256 }) => digestOf(file) !== sha256)
     if (changed === undefined) return undefined
-    const reason = `${changed.file} is not as it was approved; look at it, then: holdfast skills approve ${name}, and start the runtime anew`
+    const reason = `${changed.file} is not as it was approved; look at it, then: holdfast skills approve ${name}, and holdfast reload`
     return { _tag: "Failed", code: "SKILL_CHANGED", reason, retryable: false }
   })
 

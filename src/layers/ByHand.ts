@@ -66,7 +66,8 @@ export const byHand = Effect.fnUntraced(function* ({
    */
   const ask = Effect.fnUntraced(function* <A, E>(skill: string, work: (child: Askable) => Effect.Effect<A, E, Hands>) {
     const child = yield* childOf(skill)
-    const done = child.wishes.withPermit(Effect.provideContext(work(child), hands))
+    // Looked up again: a reload may have ended it while the wish waited.
+    const done = child.wishes.withPermit(Effect.flatMap(childOf(skill), (now) => Effect.provideContext(work(now), hands)))
     return yield* Effect.flatMap(Effect.forkDetach(done), Fiber.join)
   })
   const childOf = Effect.fnUntraced(function* (skill: string) {

@@ -50,7 +50,7 @@ export const Question = Schema.Union([
     skills: Schema.Array(Schema.Struct({ skill: Schema.String, digest: Schema.String })),
     by: Schema.String
   }),
-  Schema.Struct({ id: Schema.Int, do: Schema.Literal("drain") }),
+  Schema.Struct({ id: Schema.Int, do: Schema.Literals(["reload", "drain"]) }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literals(["step.begin", "step.abandon"]), ...step }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literal("step.finish"), ...step, result: Schema.Unknown })
 ])
@@ -145,6 +145,8 @@ const serve = (question: Question) =>
         return yield* runtime.picture
       case "release":
         return runtime.actor.send({ type: "intake.release" })
+      case "reload":
+        return yield* runtime.reload
       case "skill.pause":
         return yield* runtime.pause(question.skill, question)
       case "skill.resume":

@@ -14,6 +14,7 @@ import { chainProblem } from "../domain/Chain.ts"
 import {
   ConfigInvalid,
   type LockHeld,
+  type Problem,
   type ScheduleInvalid,
   shown,
   SkillInvalid,
@@ -23,6 +24,8 @@ import {
 import { approvalProblem } from "../domain/Approval.ts"
 import type { JournalEvent } from "../domain/JournalEvent.ts"
 import { checkFields, fieldName } from "../domain/fields.ts"
+import type { Ledger } from "../domain/Ledger.ts"
+import { looksSecret } from "../domain/Redaction.ts"
 import { gatewayUrl, type GatewayUrl } from "../domain/GatewayUrl.ts"
 import { type Intensity, startIntensity } from "../domain/policies/intensity.ts"
 import type { RampRate } from "../domain/policies/ramp.ts"
@@ -39,7 +42,7 @@ import { Pools, type PoolSizes } from "./Pools.ts"
 import { Process } from "./Process.ts"
 import { Ramp } from "./Ramp.ts"
 import { Run } from "./Run.ts"
-import { Runtime } from "./Runtime.ts"
+import { type ReadSkills, Runtime } from "./Runtime.ts"
 import { lookEveryMs, Scheduler } from "./Scheduler.ts"
 import { layerLoggers, Secrets, secretsOf } from "./Secrets.ts"
 import { Session } from "./Session.ts"
@@ -120,16 +123,16 @@ export const layer = (options: HoldfastOptions): Layer.Layer<Services, HoldfastE
   Layer.unwrap(
     Effect.gen(function* () {
       const agent = options.agent && (yield* agentOf(options.agent))
-      const loaded = yield* Skills.use((skills) =>
-        skills.load(options.skillsFolders ?? [], options.overrides, {
-          zone: options.timezone,
-          gateway: options.gateway !== undefined,
-          report: options.report,
-          env: options.env,
-          agent,
-          approval: options.approval
-        })
-      )
+      const skills = yield* Skills
+      const load = skills.load(options.skillsFolders ?? [], options.overrides, {
+        zone: options.timezone,
+        gateway: options.gateway !== undefined,
+        report: options.report,
+        env: options.env,
+        agent,
+        approval: options.approval
+      })
+      const loaded = yield* load
       const hostZone = yield* HostZone
       const given = yield* Effect.forEach(options.skills ?? [], (skill) =>
         entryOf(skill, () => options.timezone ?? hostZone(), options.gateway !== undefined)
@@ -141,14 +144,18 @@ export const layer = (options: HoldfastOptions): Layer.Layer<Services, HoldfastE
             ? yield* Effect.fromResult(gatewayUrl(options.gateway.url))
             : options.gateway.url
       const link = url === undefined ? undefined : linkTo(url, options.gateway?.token, options.gateway?.session ?? mainSession)
-      const secrets = secretsOf({
-        ours: env,
-        handed: loaded.skills.flatMap((skill) => skill.env),
-        redact: options.redact ?? [],
-        token: options.gateway?.token
-      })
+      const handed = loaded.skills.flatMap((skill) => skill.env)
+      const secrets = secretsOf({ ours: env, handed, redact: options.redact ?? [], token: options.gateway?.token })
+      const reread = Effect.map(load, (read) => withSecretsKnown(read, new Set([...handed, ...(options.redact ?? [])])))
       return Layer.merge(Control.layer, Watch.layer).pipe(
-        Layer.provideMerge(assembled(options, yield* together(loaded, given), link)),
+        Layer.provideMerge(
+          assembled(
+            options,
+            yield* together(loaded, given),
+            Effect.flatMap(reread, (read) => together(read, given)),
+            link
+          )
+        ),
         Layer.provide(layerLoggers),
         Layer.provideMerge(Layer.succeed(Secrets, secrets))
       )
@@ -158,7 +165,7 @@ export const layer = (options: HoldfastOptions): Layer.Layer<Services, HoldfastE
 const skillsLayer = Skills.layer.pipe(Layer.provide([NodeFileSystem.layer, NodePath.layer]))
 
 /** Every skill there is, and what is known of those that cannot be used. */
-interface Household extends Pick<LoadedSkills, "problems" | "unreadable"> {
+export interface Household extends Pick<LoadedSkills, "problems" | "unreadable"> {
   readonly entries: ReadonlyArray<SkillEntry>
 }
 
@@ -171,27 +178,25 @@ export const assembled = (
     HoldfastOptions,
     "state" | "status" | "hold" | "drainDeadlineMs" | "starts" | "ramp" | "processes" | "pools" | "lookEveryMs" | "clockFromMs" | "onEvent"
   >,
-  { entries, problems, unreadable }: Household,
+  household: Household,
+  /** What is found when the skills are read again. */
+  reread: Effect.Effect<Household, Problem>,
   link: { readonly layer: Link; readonly session: string } | undefined
 ): Layer.Layer<Services, StateUnusable | LockHeld | StorageFailed, Disk> => {
   const working = Layer.unwrap(
     StateStore.useSync(({ ledger }) => {
-      const judged = entries.map((entry) => ({ entry, problem: approvalProblem(entry.definition, ledger.approvals) }))
-      const approved = judged.flatMap(({ entry, problem }) => (problem === undefined ? [entry] : []))
-      const unapproved = judged.flatMap(({ entry, problem }) => (problem === undefined ? [] : [entry.definition.name]))
+      const skills = approved(household, ledger)
       const runtime = Runtime.layer({
-        entries: approved,
-        problems: [...problems, ...judged.flatMap(({ problem }) => problem ?? [])],
+        ...skills,
+        reread: Effect.map(reread, (read) => approved(read, ledger)),
         version,
-        // Of a skill whose file is wrong or not approved we know nothing today: its record stays as it was.
-        unreadable: new Set(unreadable === "any" ? ledger.skills.keys() : [...unreadable, ...unapproved]),
         linked: link !== undefined,
         hold: options.hold ?? false,
         drainDeadlineMs: options.drainDeadlineMs ?? drainDeadlineMs,
         starts: options.starts ?? startIntensity,
         clockFromMs: options.clockFromMs ?? youngestMs
       })
-      return runtime.pipe(Layer.provide(listening(options.onEvent)), Layer.provideMerge(Supervisor.layer(approved)))
+      return runtime.pipe(Layer.provide(listening(options.onEvent)), Layer.provideMerge(Supervisor.layer(skills.entries)))
     })
   )
   return working.pipe(
@@ -209,6 +214,18 @@ export const assembled = (
       StateStore.layer(options.state, { version, ...(options.status === undefined ? {} : { statusDirectory: options.status }) })
     )
   )
+}
+
+/** Without those that somebody has yet to look at. */
+const approved = ({ entries, problems, unreadable }: Household, { approvals, skills }: Ledger): ReadSkills => {
+  const judged = entries.map((entry) => ({ entry, problem: approvalProblem(entry.definition, approvals) }))
+  const unapproved = judged.flatMap(({ entry, problem }) => (problem === undefined ? [] : [entry.definition.name]))
+  return {
+    entries: judged.flatMap(({ entry, problem }) => (problem === undefined ? [entry] : [])),
+    problems: [...problems, ...judged.flatMap(({ problem }) => problem ?? [])],
+    // Of a skill whose file is wrong or not approved we know nothing today: its record stays as it was.
+    unreadable: new Set(unreadable === "any" ? skills.keys() : [...unreadable, ...unapproved])
+  }
 }
 
 /** Listens before the runtime is built. A listener that throws harms nobody. */
@@ -272,6 +289,22 @@ const together = (loaded: LoadedSkills, given: ReadonlyArray<SkillEntry>): Effec
     unreadable: loaded.unreadable === "any" ? "any" : [...loaded.unreadable, ...both, ...astray]
   })
 }
+
+/** Secrets are learnt at a start: what is read later must not be handed one that nothing would take out of what it says. */
+const withSecretsKnown = (read: LoadedSkills, known: ReadonlySet<string>): LoadedSkills => ({
+  ...read,
+  problems: [
+    ...read.problems,
+    ...read.skills.flatMap(({ name, env: names }) =>
+      names
+        .filter((one) => !known.has(one) && looksSecret({ name: one, value: env[one] ?? "" }))
+        .map((one) => {
+          const want = "a variable that was handed on, or under redact, when the runtime started"
+          return invalid("RELOAD_SECRET", `skills.${name}.env`, one, want, "start the runtime anew")
+        })
+    )
+  ]
+})
 
 const twice = (name: string) =>
   new SkillInvalid({

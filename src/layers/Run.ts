@@ -147,13 +147,13 @@ const poolsOf = ({ pool, work }: SkillDefinition): ReadonlyArray<string> => [
 const bind = (underWay: UnderWay, beginPrompt: BeginPrompt, session: string | undefined) =>
   plug(runMachine, {
     place: fromEffect(({ input: { run, pools } }: { input: { readonly run: string; readonly pools: ReadonlyArray<string> } }) =>
-      Effect.flatMap(Entry, ({ definition }) => Pools.use(({ enter }) => enter(run, definition.name, pools)))
+      Effect.flatMap(Entry, ({ current: { definition } }) => Pools.use(({ enter }) => enter(run, definition.name, pools)))
     ),
 
     attempt: fromEffect(({ input, live }: Pick<ActorArgs<{ readonly run: string; readonly attempt: number }>, "input" | "live">) =>
       Effect.gen(function* () {
         const store = yield* StateStore
-        const entry = yield* Entry
+        const { current: entry } = yield* Entry // It ends as what it began as, whatever the files say by then.
         underWay.begin(input.run)
         const tooLate = lateness(entry.definition, store.ledger.runs.get(input.run), yield* Clock.currentTimeMillis)
         if (tooLate !== undefined) return tooLate
@@ -170,7 +170,7 @@ const bind = (underWay: UnderWay, beginPrompt: BeginPrompt, session: string | un
     adopt: fromEffect(({ input, live }: Pick<ActorArgs<{ readonly run: string; readonly attempt: number }>, "input" | "live">) =>
       Effect.gen(function* () {
         const store = yield* StateStore
-        const { definition } = yield* Entry
+        const { definition } = (yield* Entry).current
         underWay.begin(input.run)
         yield* Pools.use(({ keep }) => Effect.sync(() => keep(input.run, poolsOf(definition))))
         const { process } = store.ledger.runs.get(input.run) ?? {}
@@ -203,7 +203,7 @@ const bind = (underWay: UnderWay, beginPrompt: BeginPrompt, session: string | un
 
     settle: fromEffect(({ input: { run, settlement } }: { input: { readonly run: string; readonly settlement: Settlement } }) =>
       Effect.ensuring(
-        Effect.flatMap(Entry, ({ definition }) => settle(definition, run, settlement, session)),
+        Effect.flatMap(Entry, ({ current: { definition } }) => settle(definition, run, settlement, session)),
         Effect.sync(() => underWay.end(run))
       )
     )

@@ -4,9 +4,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
+import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import type { Actor } from "xstate"
-import type { Problem, Refused, StorageFailed } from "../domain/Errors.ts"
+import { type Problem, Refused, type StorageFailed } from "../domain/Errors.ts"
 import { showDuration } from "../domain/durations.ts"
 import type { Ledger } from "../domain/Ledger.ts"
 import type { Picture } from "../domain/Picture.ts"
@@ -21,19 +22,23 @@ import * as GatewayLayer from "./Gateway.ts"
 import { Inspection, under } from "./Inspection.ts"
 import * as OutboxLayer from "./Outbox.ts"
 import type { Process } from "./Process.ts"
+import type { NextSkills, Reloaded } from "./Reloading.ts"
 import { Run } from "./Run.ts"
 import * as SessionLayer from "./Session.ts"
-import type { SkillEntry } from "./SkillFunction.ts"
 import { StateStore } from "./StateStore.ts"
 import { keepShown, pictureOf } from "./StatusPicture.ts"
 import type { Steps } from "./Steps.ts"
 import { type Gates, Supervisor } from "./Supervisor.ts"
 
-export interface RuntimeOptions {
-  readonly entries: ReadonlyArray<SkillEntry>
-  /** Skills that could not be loaded: shown, neither run nor removed. */
+/** The skills that can run, and what is known of the others. */
+export interface ReadSkills extends NextSkills {
+  /** Why skills could not be loaded: shown, neither run nor removed. */
   readonly problems: ReadonlyArray<Problem>
-  readonly unreadable: ReadonlySet<string>
+}
+
+export interface RuntimeOptions extends ReadSkills {
+  /** Reads them again. */
+  readonly reread: Effect.Effect<ReadSkills, Problem>
   /** Whether a gateway is configured; the link's layers are then the real ones. */
   readonly linked: boolean
   readonly hold: boolean
@@ -67,11 +72,16 @@ export class Runtime extends Context.Service<
     /** Lets a parked run be tried again, or settles it as cancelled. */
     readonly releaseRun: Supervisor["Service"]["releaseRun"]
     readonly cancelRun: Supervisor["Service"]["cancelRun"]
-    /** Puts on record that somebody has looked at these skills' files. The next start goes by it. */
+    /** Puts on record that somebody has looked at these skills' files. The next start goes by it, and the next reload. */
     readonly approve: (
       skills: ReadonlyArray<{ readonly skill: string; readonly digest: string }>,
       by: string
     ) => Effect.Effect<void, StorageFailed>
+    /**
+     * Reads the skills again, as at the start, and takes over what has changed. Refused with RELOAD_REFUSED, and nothing is
+     * changed, where something has a problem that it did not have before.
+     */
+    readonly reload: Effect.Effect<Reloaded, Refused | StorageFailed>
     /** Asks it to stop: nothing new starts, what runs may finish within the deadline. Returns once it has ended. */
     readonly drain: Effect.Effect<RuntimeEnd>
     /** Ends at once: what runs is interrupted, and tried again by the next start. */
@@ -142,8 +152,9 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
   const modes = Stream.map(snapshotsOf(actor), modeOf).pipe(Stream.changes)
   yield* Effect.forkScoped(record(store, actor, modes))
 
-  const { version, problems } = options
-  const picture = pictureOf(actor, { startedAtMs, version, problems }).pipe(
+  const { version } = options
+  let problems = options.problems
+  const picture = pictureOf(actor, { startedAtMs, version, problems: () => problems }).pipe(
     Effect.provideService(StateStore, store),
     Effect.provideService(Supervisor, supervisor)
   )
@@ -155,14 +166,32 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
       : Effect.ignore(Effect.timeout(store.append({ type: "runtime.stopped", reason: reasonOf(snapshot) }), goodbyeWithinMs))
   })
   const show = Effect.flatMap(picture, (shown) => store.view("status.json", `${JSON.stringify(shown, undefined, 2)}\n`))
+  const reloads = yield* Queue.sliding<void>(1)
   yield* Effect.forkScoped(
     keepShown(
       show,
       Stream.merge(
-        modes,
-        Stream.map(store.events, () => undefined)
+        Stream.fromQueue(reloads),
+        Stream.merge(
+          modes,
+          Stream.map(store.events, () => undefined)
+        )
       )
     )
+  )
+  const reloading = Semaphore.makeUnsafe(1)
+  const reload = reloading.withPermit(
+    Effect.gen(function* () {
+      const next = yield* Effect.mapError(options.reread, (problem) => reloadRefused([problem]))
+      const before = new Set(problems.map(words))
+      const wrong = next.problems.filter((problem) => !before.has(words(problem)))
+      if (wrong.length > 0) return yield* reloadRefused(wrong)
+      const taken = Effect.tap(supervisor.reload(next), () => {
+        problems = next.problems
+        return Queue.offer(reloads, undefined) // What is no problem any more is no event.
+      })
+      return yield* Effect.uninterruptible(taken)
+    })
   )
 
   const ended = Effect.orDie(awaitDone)
@@ -181,6 +210,7 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
     releaseRun: (id, by) => Effect.andThen(started, supervisor.releaseRun(id, by)),
     cancelRun: (id, by) => Effect.andThen(started, supervisor.cancelRun(id, by)),
     approve: (skills, by) => store.append(...skills.map((one) => ({ type: "skill.approved", ...one, by }) as const)),
+    reload: Effect.andThen(started, reload),
     drain: Effect.suspend(() => {
       actor.send({ type: "runtime.drain" })
       return ended
@@ -193,6 +223,14 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
     ended
   })
 })
+
+const words = ({ code, where, got, want, fix }: Problem): string => JSON.stringify([code, where, got, want, fix])
+
+const reloadRefused = (problems: ReadonlyArray<Problem>): Refused => {
+  const { code, where, got, want, fix } = problems[0]!
+  const count = problems.length === 1 ? "1 new problem" : `${problems.length} new problems, first`
+  return new Refused({ code: "RELOAD_REFUSED", where, got: `${count}: ${code}, ${got}`, want, fix: `${fix}; nothing was changed` })
+}
 
 /** Which skills may start work in this mode, and what the others wait for. */
 export const gatesOf = (snapshot: RuntimeSnapshot): Gates => {

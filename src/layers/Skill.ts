@@ -28,7 +28,7 @@ export const bind = Effect.gen(function* () {
   return plug(skillMachine, {
     run: machine,
     nextSlot: fromListener<Pick<SkillContext, "waitUntilMs">, Entry>(({ input, sendBack, services }) => {
-      const { name, schedule, timing = anyTime } = Context.get(services, Entry).definition
+      const { name, schedule, timing = anyTime } = Context.get(services, Entry).current.definition
       const record = ledger.skills.get(name)
       if (schedule === undefined || record === undefined) return () => {}
       const owedAtMs = input.waitUntilMs ?? next(withHistory(schedule, record), record.settledThroughMs)
@@ -37,7 +37,7 @@ export const bind = Effect.gen(function* () {
       return () => scheduler.disarm(name)
     }),
     decide: fromEffect(({ input, sendBack }: Pick<ActorArgs<Question>, "input" | "sendBack">) =>
-      Effect.flatMap(Entry, (entry) => decide(entry, input, sendBack))
+      Effect.flatMap(Entry, ({ current }) => decide(current, input, sendBack))
     )
   })
 })

@@ -18,8 +18,11 @@ export interface SkillEntry {
   readonly work: FunctionWork | undefined
 }
 
-/** The skill whose actor this is: the machines of all skills are the same, and what they work on comes with their services. */
-export class Entry extends Context.Service<Entry, SkillEntry>()("holdfast/layers/SkillFunction/Entry") {}
+/**
+ * The skill whose actor this is: the machines of all skills are the same, and what they work on comes with their services. A
+ * reload puts another one in its place: who works on it takes it once, at the beginning.
+ */
+export class Entry extends Context.Service<Entry, { current: SkillEntry }>()("holdfast/layers/SkillFunction/Entry") {}
 
 /** One attempt of a function. It answers for its own failures; only our defects are anything else. */
 export type FunctionWork = (facts: AttemptFacts, steps: Steps) => Effect.Effect<AttemptEnd, never, Disk>

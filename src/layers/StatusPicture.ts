@@ -24,7 +24,7 @@ const atLeastEveryMs = 30_000
 /** How everything stands at this moment. */
 export const pictureOf = Effect.fnUntraced(function* (
   actor: Actor<typeof runtimeMachine>,
-  start: { readonly startedAtMs: number; readonly version: string; readonly problems: ReadonlyArray<Problem> }
+  start: { readonly startedAtMs: number; readonly version: string; readonly problems: () => ReadonlyArray<Problem> }
 ): Effect.fn.Return<Picture, never, StateStore | Supervisor> {
   const { epoch, ledger } = yield* StateStore
   const skills = yield* Supervisor.use((supervisor) => supervisor.skills)
@@ -50,7 +50,7 @@ export const pictureOf = Effect.fnUntraced(function* (
     startedAt: iso(start.startedAtMs),
     updatedAt: iso(yield* Clock.currentTimeMillis),
     skills: skills.map((skill) => skillPicture(ledger, skill)),
-    problems: [...start.problems, ...linkProblems(snapshot)].map(({ code, where, got, want, fix }) => ({ code, where, got, want, fix })),
+    problems: [...start.problems(), ...linkProblems(snapshot)].map(({ code, where, got, want, fix }) => ({ code, where, got, want, fix })),
     parkedRuns: parkedPicture(ledger),
     slots: ledger.slots,
     outbox: outboxPicture(ledger)

@@ -9,12 +9,13 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { Actor, AnyActorRef } from "xstate"
-import { shown } from "../domain/Errors.ts"
+import { shown, type StorageFailed } from "../domain/Errors.ts"
 import type { RunRecord } from "../domain/Ledger.ts"
 import { atOnce } from "../domain/policies/overlap.ts"
 import type { After } from "../domain/Schedule.ts"
@@ -23,11 +24,12 @@ import { asideReason, pausedReason } from "../domain/Wish.ts"
 import type { Closed, Gate, skillMachine } from "../machines/skill.ts"
 import { type Crash, supervisorMachine } from "../machines/supervisor.ts"
 import { fromEffect, plug, runMachine } from "./actor.ts"
-import { type Askable, byHand, type ByHand } from "./ByHand.ts"
+import { byHand, type ByHand } from "./ByHand.ts"
 import type { Claims } from "./Claims.ts"
 import { Inspection, under } from "./Inspection.ts"
 import { Pools } from "./Pools.ts"
 import type { Ramp } from "./Ramp.ts"
+import { type Changeable, type NextSkills, type Reloaded, reloadSkills } from "./Reloading.ts"
 import { resume, Run } from "./Run.ts"
 import { Scheduler } from "./Scheduler.ts"
 import * as Stream from "effect/Stream"
@@ -55,6 +57,8 @@ export class Supervisor extends Context.Service<
     readonly started: Effect.Effect<void>
     /** Tells every skill whose gate has changed. */
     readonly setGates: (gates: Gates) => void
+    /** Puts these skills in place of those it has. Once it is on record it is done, whether or not who asked still waits. */
+    readonly reload: (next: NextSkills) => Effect.Effect<Reloaded, StorageFailed>
     readonly skills: Effect.Effect<ReadonlyArray<SkillState>>
     /** The actor of a skill, while it has one. */
     readonly actor: (skill: string) => Actor<typeof skillMachine> | undefined
@@ -64,7 +68,7 @@ export class Supervisor extends Context.Service<
     Layer.effect(Supervisor, make(entries))
 }
 
-interface Child extends Askable {
+interface Child extends Changeable {
   gate: Gate
   /** Why its slots do not become runs, whatever the mode. */
   paused: string | undefined
@@ -78,10 +82,8 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
   const runs = yield* Run
   const inspector = yield* Inspection
   const known = new Map(entries.map((entry) => [entry.definition.name, entry]))
-  const followers = Map.groupBy(
-    entries.filter(({ definition: { schedule } }) => schedule?._tag === "After"),
-    ({ definition: { schedule } }) => (schedule as After).skill
-  )
+  let followers = followersOf(entries)
+  const changing = Semaphore.makeUnsafe(1) // No skill gets an actor while the set of them changes.
   const children = new Map<string, Child>()
   const started = yield* Latch.make()
   const working = yield* Latch.make() // All have their place, and that was told, before the first one works.
@@ -104,7 +106,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     const supervisor = yield* runMachine(
       plug(supervisorMachine, {
         startAll: fromEffect(() => Effect.andThen(startAll, open)),
-        restart: fromEffect(({ input }: { input: { readonly skill: string } }) => start(input.skill)),
+        restart: fromEffect(({ input }: { input: { readonly skill: string } }) => changing.withPermit(start(input.skill))),
         quarantine: fromEffect(({ input }: { input: Crash }) =>
           store.append({ type: "skill.quarantined", skill: input.skill, why: `its actor keeps crashing: ${input.reason}` })
         )
@@ -113,9 +115,11 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     )
     shownUnder = supervisor.actor
     released = (skill) => supervisor.actor.send({ type: "skill.released", skill })
+    startNew = start
     yield* supervisor.awaitDone
   })
   let shownUnder: AnyActorRef | undefined
+  let startNew = (_skill: string): Effect.Effect<void> => Effect.void // Nor is there anybody to start it.
   let released = (_skill: string): void => {} // Before the start of all there is nobody to be told: it starts whoever is not put aside.
 
   const startSkill = Effect.fnUntraced(function* (
@@ -130,6 +134,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     const record = store.ledger.skills.get(name)
     if (entry === undefined || (record?.quarantined !== undefined && record.probe === undefined)) return
     const { definition } = entry
+    const own = { current: entry }
     const scope = yield* Scope.fork(skills)
     const nowMs = yield* Clock.currentTimeMillis
     const wish = record?.paused
@@ -146,7 +151,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
       inspect: under(inspector, shownUnder),
       after: Effect.asVoid(working.await)
     }).pipe(
-      Effect.provideService(Entry, entry),
+      Effect.provideService(Entry, own),
       Effect.provideService(Standing, {
         send: (event) => running.actor.send(event),
         setPaused: (reason) => children.get(name)?.setPaused(reason),
@@ -156,7 +161,9 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
       Effect.provideContext(hands)
     )
     const child: Child = {
-      definition,
+      get definition() {
+        return own.current.definition
+      },
       actor: running.actor,
       wishes: Semaphore.makeUnsafe(1),
       gate,
@@ -164,7 +171,17 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
       setPaused: (reason) => {
         child.paused = reason
         regate(child)
-      }
+      },
+      become: (next) => {
+        own.current = next
+        regate(child) // It may need something else.
+        if (running.actor.getSnapshot().status === "active")
+          running.actor.send({ type: "skill.changed", atOnce: atOnce(next.definition.overlap) })
+      },
+      end: Effect.suspend(() => {
+        children.delete(name)
+        return Effect.andThen(Fiber.interrupt(watcher), Scope.close(scope, Exit.void))
+      })
     }
     children.set(name, child)
     const watch = Effect.gen(function* () {
@@ -176,7 +193,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
       const reason = Exit.isFailure(exit) ? shown(Cause.pretty(exit.cause)) : "its actor ended"
       crashed({ skill: name, reason, atMs: yield* Clock.currentTimeMillis })
     })
-    yield* Effect.forkIn(watch, watching) // Closed before the skills are: a stop is no crash.
+    const watcher = yield* Effect.forkIn(watch, watching) // Closed before the skills are: a stop is no crash.
   })
 
   /** Wakes the skills that are due now that a run of this one has ended. */
@@ -186,6 +203,21 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
       if (owed.length > 0) children.get(definition.name)?.actor.send({ type: "slot.due" })
     }
   }
+
+  const reload = Effect.fn("Supervisor.reload")((next: NextSkills) =>
+    changing
+      .withPermit(
+        reloadSkills(next, {
+          known,
+          children,
+          start: (name) => startNew(name),
+          replaced: () => {
+            followers = followersOf(known.values())
+          }
+        })
+      )
+      .pipe(Effect.provideContext(hands), Effect.forkDetach, Effect.flatMap(Fiber.join))
+  )
 
   const setGates = (changed: Gates): void => {
     gates = changed
@@ -217,10 +249,18 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     work,
     started: Effect.asVoid(started.await),
     setGates,
+    reload,
     ...(yield* byHand({ known, children, released: (skill) => released(skill), settled })),
     skills,
     actor: (skill) => children.get(skill)?.actor
   })
 })
+
+/** By the skill that they are due after. */
+const followersOf = (entries: Iterable<SkillEntry>): ReadonlyMap<string, ReadonlyArray<SkillEntry>> =>
+  Map.groupBy(
+    [...entries].filter(({ definition: { schedule } }) => schedule?._tag === "After"),
+    ({ definition: { schedule } }) => (schedule as After).skill
+  )
 
 const sameGate = (a: Gate, b: Gate): boolean => (a.open ? b.open : !b.open && a.reason === b.reason && a.claimed === b.claimed)

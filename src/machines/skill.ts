@@ -63,6 +63,10 @@ export type SkillEvent =
   | { readonly type: "run.cancel"; readonly run: string; readonly by: string }
   | ({ readonly type: "skill.quarantined" } & Aside)
   | { readonly type: "skill.released" }
+  /** Another definition is about to take the place of its own: none of its slots may be decided meanwhile. */
+  | { readonly type: "skill.changing" }
+  /** It has, or nothing came of it; its next slot is looked for anew. */
+  | { readonly type: "skill.changed"; readonly atOnce: number }
   | DoneActorEvent<Settlement | undefined>
 
 export const skillMachine = setup({
@@ -108,6 +112,7 @@ export const skillMachine = setup({
     putAside: assign({ aside: (_, { reason, probeInMs }: Aside) => ({ reason, probeInMs, waits: true }) }),
     permitProbe: assign({ aside: ({ context: { aside } }) => aside && { ...aside, waits: false } }),
     trust: assign({ aside: undefined }),
+    change: assign({ atOnce: (_, atOnce: number) => atOnce }),
     noteWait: assign((_, { wait }: Decision) => ({ heldFor: wait?.reason, waitUntilMs: wait?.untilMs })),
     forgetHeld: assign({ heldFor: undefined, waitUntilMs: undefined }),
     addRuns: assign({ runs: ({ context }, runs: ReadonlyArray<RunInput>) => [...context.runs, ...runs] }),
@@ -159,6 +164,7 @@ export const skillMachine = setup({
   states: {
     slots: {
       initial: "arriving",
+      on: { "skill.changing": ".changing" },
       states: {
         /** Slots may have been missed while no runtime was there. */
         arriving: { always: [{ guard: "gateOpen", target: "deciding" }, { target: "held" }] },
@@ -190,8 +196,14 @@ export const skillMachine = setup({
             "slot.due": [{ guard: "gateOpen", target: "deciding", actions: "noteDue" }, { target: "held" }]
           }
         },
+        /** Its definition is being exchanged. */
+        changing: {
+          tags: "operational",
+          on: { "skill.changed": { target: "waiting", actions: { type: "change", params: ({ event }) => event.atOnce } } }
+        },
         deciding: {
           tags: "operational",
+          on: { "skill.changing": {} }, // What is being decided is put on record first: who asked asks again.
           invoke: {
             src: "decide",
             input: ({ context: { cause, heldFor, runs, aside } }) => ({

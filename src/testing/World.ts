@@ -8,15 +8,16 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import type * as Context from "effect/Context"
-import type { LockHeld, ScheduleInvalid, SkillInvalid, StateUnusable, StorageFailed } from "../domain/Errors.ts"
+import type { LockHeld, Problem, ScheduleInvalid, SkillInvalid, StateUnusable, StorageFailed } from "../domain/Errors.ts"
 import type { JournalEvent } from "../domain/JournalEvent.ts"
 import type { Intensity } from "../domain/policies/intensity.ts"
 import type { RampRate } from "../domain/policies/ramp.ts"
 import { hopMs } from "../layers/clock.ts"
 import { Disk } from "../layers/Disk.ts"
 import { type DiskMemory, diskMemory } from "../layers/DiskMemory.ts"
-import { assembled, entryOf, type Link, mainSession, type Services, type SkillGiven } from "../layers/Holdfast.ts"
+import { assembled, entryOf, type Household, type Link, mainSession, type Services, type SkillGiven } from "../layers/Holdfast.ts"
 import type { PoolSizes } from "../layers/Pools.ts"
+import type { Reloaded } from "../layers/Reloading.ts"
 import { Runtime } from "../layers/Runtime.ts"
 import type { SkillEntry } from "../layers/SkillFunction.ts"
 import { StateStore } from "../layers/StateStore.ts"
@@ -48,6 +49,8 @@ export interface World {
   readonly supervisor: Supervisor["Service"]
   readonly store: StateStore["Service"]
   readonly disk: DiskMemory
+  /** Reads these skills in place of the ones given so far, with the problems that the others have. */
+  readonly reload: (skills: ReadonlyArray<SkillGiven>, problems?: Household["problems"]) => Effect.Effect<Reloaded, Problem>
   /** Everything that the layers offer, for what is not here. */
   readonly services: Context.Context<Services>
   /** Lets virtual time pass. */
@@ -71,20 +74,27 @@ export const makeWorld = Effect.fn("World.make")(function* ({
   clockFromMs = 0,
   ...sizes
 }: WorldOptions): Effect.fn.Return<World, SkillInvalid | ScheduleInvalid | StateUnusable | LockHeld | StorageFailed, Scope.Scope> {
-  const entries = yield* Effect.forEach(skills, (skill) =>
-    "definition" in skill ? Effect.succeed(skill) : entryOf(skill, () => "UTC", link !== undefined)
-  )
+  const entriesOf = (given: WorldOptions["skills"]) =>
+    Effect.forEach(given, (skill) => ("definition" in skill ? Effect.succeed(skill) : entryOf(skill, () => "UTC", link !== undefined)))
+  const entries = yield* entriesOf(skills)
+  let found: Effect.Effect<Household, Problem> = Effect.succeed({ entries, problems: [], unreadable: [] })
   const services = yield* Layer.build(
     assembled(
       { state: stateDirectory, hold, starts, ramp, drainDeadlineMs, lookEveryMs, clockFromMs, ...sizes },
       { entries, problems: [], unreadable: [] },
+      Effect.suspend(() => found),
       link === undefined ? undefined : { layer: link, session: mainSession }
     ).pipe(Layer.provide(Layer.succeed(Disk, disk.disk)))
   )
   const [runtime, supervisor, store] = yield* Effect.all([Runtime, Supervisor, StateStore]).pipe(Effect.provideContext(services))
+  const reload: World["reload"] = (skills, problems = []) =>
+    Effect.suspend(() => {
+      found = Effect.map(entriesOf(skills), (entries) => ({ entries, problems, unreadable: [] }))
+      return runtime.reload
+    })
   const pass = (milliseconds: number) => TestClock.adjust(milliseconds)
   yield* Effect.andThen(runtime.started, pass(0)) // What is ready has yet to begin its work; from here on it has.
-  return { runtime, supervisor, store, disk, services, pass, events: () => journalOf(disk) }
+  return { runtime, supervisor, store, disk, reload, services, pass, events: () => journalOf(disk) }
 })
 
 /** What a crash leaves: the disk as it is now, for another world. Nothing of the old one is told. */
