@@ -29,7 +29,7 @@ const scripts = {
 } as const
 type Name = keyof typeof scripts
 const settings: Partial<Record<Name, object>> = {
-  late: { timeout: "3500ms", grace: "100 milliseconds", retry: { attempts: 1 } },
+  late: { timeout: "2500ms", grace: "100 milliseconds", retry: { attempts: 1 } },
   recorded: { onInterruption: "record" },
   killed: { onRuntimeDeath: "kill" }
 }
@@ -109,10 +109,8 @@ describe("an attempt whose process outlives the runtime", () => {
     assert.deepInclude(await settled("steps"), { outcome: "success" })
     assert.deepStrictEqual(story("steps"), ["started", "adopted", "success"])
     assert.strictEqual(readFileSync(join(home, "skills/steps/book"), "utf8"), "one\ntwo\n")
-    const steps = journalIn(state()).flatMap((event) =>
-      event.type.startsWith("step.") && "step" in event ? [`${event.type} ${event.step}`] : []
-    )
-    assert.deepStrictEqual(steps, ["step.started one", "step.finished one", "step.started two", "step.finished two"])
+    const finished = journalIn(state()).flatMap((event) => (event.type === "step.finished" ? [event.step] : [])) // A question whose answer was lost begins one twice.
+    assert.deepStrictEqual(finished, ["one", "two"])
   })
 
   it("fills no disk with what it prints", async () => {
@@ -129,11 +127,11 @@ describe("an attempt whose process outlives the runtime", () => {
 
   it("has no more than what is left of its time", async () => {
     const end = await settled("late")
-    assert.deepInclude(end, { outcome: "failed", reason: "RUN_TIMEOUT: not done after 3.5 s" })
+    assert.deepInclude(end, { outcome: "failed", reason: "RUN_TIMEOUT: not done after 2.5 s" })
     assert.deepStrictEqual(story("late"), ["started", "adopted", "failed"])
     const begun = journalIn(state()).find((event) => event.type === "attempt.spawned" && event.run === runOf("late"))!.atMs
-    assert.isAtLeast(end.atMs - begun, 3_500)
-    assert.isBelow(end.atMs, Math.max(begun + 3_500, startedAtMs) + 3_000)
+    assert.isAtLeast(end.atMs - begun, 2_500)
+    assert.isBelow(end.atMs, Math.max(begun + 2_500, startedAtMs) + 3_000)
     assert.isAbove(killedAtMs, begun)
     assert.deepStrictEqual(living("late/go.sh"), [])
   })
