@@ -11,6 +11,7 @@ import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { approvalMutants } from "./mutants/approval.ts"
+import { dayMutants } from "./mutants/days.ts"
 import { evidenceMutants } from "./mutants/evidence.ts"
 import { journalMutants } from "./mutants/journal.ts"
 import { ledgerMutants } from "./mutants/ledger.ts"
@@ -55,6 +56,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...watchMutants,
   ...whyMutants,
   ...timeMutants,
+  ...dayMutants,
   ...evidenceMutants,
   ...promptMutants,
   ...secretMutants,
