@@ -12,6 +12,7 @@ import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { approvalMutants } from "./mutants/approval.ts"
 import { backfillMutants } from "./mutants/backfill.ts"
+import { dayMutants } from "./mutants/days.ts"
 import { evidenceMutants } from "./mutants/evidence.ts"
 import { inputMutants } from "./mutants/input.ts"
 import { journalMutants } from "./mutants/journal.ts"
@@ -69,6 +70,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...whyMutants,
   ...planMutants,
   ...timeMutants,
+  ...dayMutants,
   ...evidenceMutants,
   ...promptMutants,
   ...secretMutants,
@@ -251,7 +253,7 @@ const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a new skill owes slots from before it was adopted",
-    edits: [{ file: "src/layers/Adoption.ts", find: `, adopted(nowMs)]`, put: `, adopted(0)]` }],
+    edits: [{ file: "src/layers/Adoption.ts", find: `, adopted(fromMs)]`, put: `, adopted(0)]` }],
     tests: ["test/layers/Skill.test.ts"]
   }
 ]

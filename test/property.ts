@@ -1,11 +1,10 @@
 /** Properties over Effects in virtual time: fast-check finds and shrinks the case, the test clock owns the time. */
-import { Effect, type Scope } from "effect"
-import { TestClock } from "effect/testing"
+import type { Effect, Scope } from "effect"
 import fc from "fast-check"
 import { it } from "vitest"
+import { inVirtualTime } from "./virtualTime.ts"
 
-/** When virtual time begins: 2026-11-22T06:00:00Z. */
-export const beginningMs = Date.UTC(2026, 10, 22, 6)
+export { beginningMs, inVirtualTime } from "./virtualTime.ts"
 
 export interface PropertyOptions {
   /** Cases to try; `HOLDFAST_DEEP_RUNS` multiplies it. */
@@ -32,7 +31,3 @@ export const property = <A>(
     },
     timeoutMs
   )
-
-/** Runs an effect on a clock of its own, which stands at the beginning until it is moved. */
-export const inVirtualTime = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Promise<A> =>
-  Effect.runPromise(Effect.andThen(TestClock.setTime(beginningMs), effect).pipe(Effect.scoped, Effect.provide(TestClock.layer())))

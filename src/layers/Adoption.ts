@@ -141,7 +141,8 @@ const adoption = (skill: SkillDefinition, known: SkillRecord | undefined, nowMs:
     from
   })
   if (sameSchedule) return [adopted(known.owedFromMs)]
-  return [...(known === undefined || known.removed ? [] : superseded(known, nowMs, "the schedule was changed")), adopted(nowMs)]
+  const fromMs = Math.max(nowMs, known?.settledThroughMs ?? 0) // With the clock set back: what is settled stays so, under whatever schedule.
+  return [...(known === undefined || known.removed ? [] : superseded(known, nowMs, "the schedule was changed")), adopted(fromMs)]
 }
 
 const removal = (skill: SkillRecord, unsettled: ReadonlyArray<RunRecord>, nowMs: number): ReadonlyArray<NewEvent> => [

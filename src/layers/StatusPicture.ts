@@ -1,5 +1,6 @@
 /** `status.json`: the whole picture, looked at when something has changed and written anew. */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
@@ -16,10 +17,14 @@ import type { sessionMachine } from "../machines/session.ts"
 import { StateStore } from "./StateStore.ts"
 import { Supervisor } from "./Supervisor.ts"
 
-/** Often enough for people and scripts, and cheap. */
-const everyMs = 250
-/** A file older than this, and then some, was left by a runtime that is no more. */
-const atLeastEveryMs = 30_000
+/**
+ * How often it is shown, in milliseconds: after a change no sooner than `everyMs` after the last time, which is often enough for people
+ * and scripts, and cheap; and without one each `atLeastEveryMs`. A file older than that, and then some, was left by a runtime that is
+ * no more. Override it where time is virtual and nobody looks.
+ */
+export const PicturePace = Context.Reference<{ readonly everyMs: number; readonly atLeastEveryMs: number }>("holdfast/layers/PicturePace", {
+  defaultValue: () => ({ everyMs: 250, atLeastEveryMs: 30_000 })
+})
 
 /** How everything stands at this moment. */
 export const pictureOf = Effect.fnUntraced(function* (
@@ -59,6 +64,7 @@ export const pictureOf = Effect.fnUntraced(function* (
 
 /** Shows the picture at the start, after changes, and now and then; of many changes at once it shows what they came to. */
 export const keepShown = Effect.fnUntraced(function* (show: Effect.Effect<void>, changes: Stream.Stream<unknown>) {
+  const { everyMs, atLeastEveryMs } = yield* PicturePace
   const changed = yield* Queue.sliding<void>(1)
   yield* Effect.forkChild(Stream.runForEach(changes, () => Queue.offer(changed, undefined)))
   for (;;) {

@@ -1,5 +1,5 @@
 /** A wall clock that does not go on evenly: what jumps is on record, nothing that is settled fires again, and nothing vanishes. */
-import { Clock, Effect, Fiber, type Scope } from "effect"
+import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { assert, describe, it } from "vitest"
 import type { JournalEvent } from "../../src/domain/JournalEvent.ts"
@@ -9,35 +9,11 @@ import { youngestMs } from "../../src/layers/WallClock.ts"
 import { checkRuns } from "../../src/testing/checkers/runs.ts"
 import { checkSlots } from "../../src/testing/checkers/slots.ts"
 import { makeWorld } from "../../src/testing/World.ts"
-import { beginningMs, inVirtualTime } from "../property.ts"
+import { beginningMs, onClockThatIsSet } from "../virtualTime.ts"
 
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs
 const tick = (every: string) => ({ name: "tick", description: "", settings: { schedule: { every } }, work: effectWork(() => Effect.void) })
-
-/** Virtual time whose wall clock can be set; what sleeps goes by the other one. */
-const onClockThatIsSet = <A, E>(use: (set: (byMs: number) => void) => Effect.Effect<A, E, Scope.Scope>) =>
-  inVirtualTime(
-    Effect.gen(function* () {
-      const steady = yield* Clock.Clock
-      let offMs = 0
-      const wallMs = () => steady.currentTimeMillisUnsafe() + offMs
-      const clock: Clock.Clock = {
-        ...steady,
-        currentTimeMillisUnsafe: wallMs,
-        currentTimeMillis: Effect.sync(wallMs),
-        currentTimeNanosUnsafe: () => BigInt(wallMs()) * 1_000_000n,
-        currentTimeNanos: Effect.sync(() => BigInt(wallMs()) * 1_000_000n)
-      }
-      return yield* Effect.provideService(
-        use((byMs) => {
-          offMs += byMs
-        }),
-        Clock.Clock,
-        clock
-      )
-    })
-  )
 
 const jumps = (events: ReadonlyArray<JournalEvent>) => events.flatMap((event) => (event.type === "clock.jumped" ? [event.byMs] : []))
 const slots = (events: ReadonlyArray<JournalEvent>) =>
@@ -76,6 +52,24 @@ describe("a clock that is set while the runtime is at work", () => {
         yield* world.pass(minuteMs)
         assert.deepStrictEqual(slots(world.events()).slice(3), ["06:40 run"])
         assert.deepStrictEqual(checkRuns(world.events()), [])
+      })
+    ))
+
+  it("back, and the schedule edited meanwhile: what is settled stays so, and the new schedule owes from there", () =>
+    onClockThatIsSet((set) =>
+      Effect.gen(function* () {
+        const before = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const world = yield* makeWorld({ skills: [tick("10 minutes")] })
+            yield* world.pass(31 * minuteMs)
+            return world.disk
+          })
+        )
+        set(-25 * minuteMs)
+        const world = yield* makeWorld({ skills: [tick("7 minutes")], disk: before })
+        yield* world.pass(hourMs)
+        assert.deepStrictEqual(slots(world.events()).slice(0, 4), ["06:10 run", "06:20 run", "06:30 run", "06:31 run"])
+        assert.deepStrictEqual(checkSlots(world.events(), beginningMs + 66 * minuteMs), [])
       })
     ))
 
