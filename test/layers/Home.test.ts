@@ -12,7 +12,8 @@ it.effect("a file that is made while the directory is exchanged does not stay, a
     let exchanged = false
     const disk: Disk["Service"] = {
       ...memory.disk,
-      stat: (path) => Effect.map(memory.disk.stat(path), (stat) => (exchanged && stat !== undefined ? { ...stat, inode: stat.inode + 1 } : stat)),
+      stat: (path) =>
+        Effect.map(memory.disk.stat(path), (stat) => (exchanged && stat !== undefined ? { ...stat, inode: stat.inode + 1 } : stat)),
       open: (path, options) =>
         Effect.tap(memory.disk.open(path, options), () =>
           Effect.sync(() => {

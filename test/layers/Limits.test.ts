@@ -150,7 +150,7 @@ describe("what a process is started with", () => {
           return Effect.succeed({ _tag: "Silent" } as const)
         },
         follow: () => Effect.die("nobody asks"),
-      terminate: () => Effect.void,
+        terminate: () => Effect.void,
         survivors: () => Effect.die("nobody asks")
       })
       const skill = definition(work, { timeoutMs: 1, silenceMs: 2, memoryBytes: 3 })

@@ -120,7 +120,10 @@ describe("a skill whose runs keep failing", () => {
         const world = yield* makeWorld({ skills: [given(() => away, { pauseAfter: 1 })] })
         yield* world.pass(10 * minuteMs)
         const failures = world.events().flatMap((event) => (event.type === "run.settled" ? [event.failure] : []))
-        assert.deepStrictEqual(failures, Array(10).fill({ code: "RUN_THREW", class: "link" }))
+        assert.deepStrictEqual(
+          failures,
+          Array.from({ length: 10 }, () => ({ code: "RUN_THREW", class: "link" }))
+        )
         assert.isFalse(world.events().some(({ type }) => type === "skill.quarantined" || type === "skill.paused"))
       })
     ))
