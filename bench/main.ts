@@ -17,6 +17,7 @@ const figures: Readonly<Record<string, () => Promise<{ readonly figure: Figure }
   recovery: () => import("./recovery.ts"),
   boot: () => import("./boot.ts"),
   runs: () => import("./runs.ts"),
+  processes: () => import("./processes.ts"),
   link: () => import("./link.ts"),
   slots: () => import("./slots.ts")
 }
