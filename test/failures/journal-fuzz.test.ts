@@ -2,7 +2,7 @@ import { assert, describe, it } from "vitest"
 import { flips, Judge, mutations, samples } from "./journalFuzz.ts"
 
 /** Of the larger samples one in so many bits is flipped here; `npm run test:deep` flips them all. */
-const share = 7
+const share = 21
 
 describe("a journal with something wrong in it is refused, or read as a state that was", async () => {
   for (const [i, sample] of (await samples()).entries()) {
@@ -26,9 +26,9 @@ describe("a journal with something wrong in it is refused, or read as a state th
     })
 
     it(`random wrongs: ${sample.name}`, { timeout: 120_000 }, async () => {
-      const { judge, wrong } = await mutations(sample, 1_000, 1)
+      const { judge, wrong } = await mutations(sample, 400, 1)
       assert.isUndefined(wrong)
-      assert.isAbove(judge.came.refused, 250)
+      assert.isAbove(judge.came.refused, 100)
     })
   }
 })
