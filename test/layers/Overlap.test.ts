@@ -292,7 +292,7 @@ it("terminateOther ends a program at once that cancelOther would give its grace"
 
 property(
   "under every policy each slot has one record, each run one outcome, and no more are under way than may be",
-  { runs: 30 },
+  { runs: 15 },
   fc.record({
     overlap: fc.constantFrom(...overlaps),
     lengths: fc.array(fc.integer({ min: 0, max: 40_000 }), { minLength: 1, maxLength: 8 }),

@@ -136,7 +136,7 @@ const wishes = fc.array(fc.record({ afterMs: fc.integer({ min: 0, max: 4_000 }),
 })
 property(
   "pauses at any moment, also the one in which a slot is due, leave each slot one record and none of theirs a run",
-  { runs: 30 },
+  { runs: 15 },
   fc.record({ wishes, syncMs: fc.integer({ min: 0, max: 200 }), catchUp: fc.constantFrom("latest", "all", "none") }),
   ({ wishes, syncMs, catchUp }) =>
     Effect.gen(function* () {

@@ -270,7 +270,7 @@ describe("parallel branches of steps in loops", () => {
 
   property(
     "are never parked, and no finished step is done again, whenever the runtime dies",
-    { runs: 30 },
+    { runs: 15 },
     branches,
     ({ branches, lives }) =>
       Effect.gen(function* () {
