@@ -15,7 +15,7 @@ describe.skipIf(because !== undefined)("a process killed at any of its calls los
   afterAll(() => rmSync(kit.folder, { recursive: true, force: true }))
 
   for (const name of ["append", "rotate", "compact"]) {
-    it(`${name}: before, after and in the middle of each`, { timeout: 120_000 }, async () => {
+    it(`${name}: after and in the middle of each`, { timeout: 120_000 }, async () => {
       const scenario = scenarios.find((one) => one.name === name)!
       // All of them begin with the start that the first one is killed in.
       const beyond =
@@ -26,11 +26,11 @@ describe.skipIf(because !== undefined)("a process killed at any of its calls los
               scenarios.find((one) => one.name === "append")!
             )
       // Of the two lines of an append the first one is whole then, and is not to be read.
-      const { boundaries, kills, missed, violations } = await everyBoundary(kit, scenario, { beyond, torn: [80] })
+      const { boundaries, kills, missed, violations } = await everyBoundary(kit, scenario, { sides: ["after"], beyond, torn: [80] })
       console.log(`${name}: ${boundaries} boundaries, ${kills} kills, ${missed} missed, ${violations.length} violations`)
       assert.deepStrictEqual(violations, [])
       assert.isAtMost(missed, kills / 20)
-      assert.isAbove(kills, 2 * boundaries)
+      assert.isAbove(kills, boundaries)
     })
   }
 

@@ -147,6 +147,8 @@ export interface Tried {
 }
 
 export interface Choice {
+  /** On which sides of a call it is killed: to a disk, after one call is before the next. */
+  readonly sides?: ReadonlyArray<"before" | "after">
   /** The calls of another scenario: where this one begins with the same ones, they are left out. */
   readonly beyond?: ReadonlyArray<string>
   /** How many per cent of a write are made, one after the other. */
@@ -154,7 +156,11 @@ export interface Choice {
 }
 
 /** Every boundary of a scenario: killed before and after it, and in the middle of each write; or refused, once and from then on. */
-export const everyBoundary = async (kit: Kit, scenario: Scenario, { beyond = [], torn = [1, 50, 80, 99] }: Choice = {}): Promise<Tried> => {
+export const everyBoundary = async (
+  kit: Kit,
+  scenario: Scenario,
+  { sides = ["before", "after"], beyond = [], torn = [1, 50, 80, 99] }: Choice = {}
+): Promise<Tried> => {
   const calls = await boundariesOf(kit, scenario)
   const differs = calls.findIndex((call, i) => call !== beyond[i])
   const own = differs < 0 ? calls.length : differs
@@ -163,7 +169,7 @@ export const everyBoundary = async (kit: Kit, scenario: Scenario, { beyond = [],
     if (scenario.fails === "full")
       return [errno.full, errno.quota].flatMap((errno) => [false, true].map((sticky) => ({ at, errno, sticky })))
     if (scenario.fails === "sync") return [false, true].map((sticky) => ({ at, errno: errno.io, sticky }))
-    return [{ at, when: "before" }, { at, when: "after" }, ...(call.startsWith("write") ? torn.map((torn) => ({ at, torn })) : [])]
+    return [...sides.map((when) => ({ at, when })), ...(call.startsWith("write") ? torn.map((torn) => ({ at, torn })) : [])]
   })
   const violations: Array<string> = []
   let [kills, missed] = [0, 0]
