@@ -66,6 +66,20 @@ export const standingMutants: ReadonlyArray<Mutant> = [
     standing
   ),
   one("what kills the runtime is started again", "src/machines/skill.ts", "aside.waits ? 0 : 1", "1", standing),
+  one(
+    "a skill that was changed waits for its probe",
+    "src/layers/Adoption.ts",
+    "if (sameSchedule) return [adopted(known.owedFromMs), ...probed(known, nowMs)]",
+    "if (sameSchedule) return [adopted(known.owedFromMs)]",
+    standing
+  ),
+  one(
+    "a skill that is changed at work waits for its probe",
+    "src/layers/Reloading.ts",
+    "if (aside !== undefined) child.actor.send",
+    "if (aside !== undefined && false) child.actor.send",
+    standing
+  ),
   one("a skill is blamed for the link", "src/layers/Standing.ts", 'if (failure === "link") return { events: [], tell }', "", standing),
   one("a loop of restarts fires", "src/layers/Runtime.ts", "count < starts.failuresMax", "true", restarts),
   one("a start that lasted is forgotten", "src/domain/Ledger.ts", "this.startsAtMs = this.startsAtMs.slice(-1)", "", restarts),

@@ -140,10 +140,20 @@ const adoption = (skill: SkillDefinition, known: SkillRecord | undefined, nowMs:
     schedule: skill.schedule ?? null,
     from
   })
-  if (sameSchedule) return [adopted(known.owedFromMs)]
+  if (sameSchedule) return [adopted(known.owedFromMs), ...probed(known, nowMs)]
   const fromMs = Math.max(nowMs, known?.settledThroughMs ?? 0) // With the clock set back: what is settled stays so, under whatever schedule.
-  return [...(known === undefined || known.removed ? [] : superseded(known, nowMs, "the schedule was changed")), adopted(fromMs)]
+  return [
+    ...(known === undefined || known.removed ? [] : superseded(known, nowMs, "the schedule was changed")),
+    adopted(fromMs),
+    ...probed(known, nowMs)
+  ]
 }
+
+/** One that is put aside may have been changed to cure it: it may show that at once. */
+const probed = (known: SkillRecord | undefined, nowMs: number): ReadonlyArray<NewEvent> =>
+  known?.probe === undefined
+    ? []
+    : [{ type: "skill.quarantined", skill: known.name, why: known.quarantined ?? "", probeAtMs: nowMs, probes: known.probe.failed }]
 
 const removal = (skill: SkillRecord, unsettled: ReadonlyArray<RunRecord>, nowMs: number): ReadonlyArray<NewEvent> => [
   ...superseded(skill, nowMs, "the skill was removed"),

@@ -12,6 +12,7 @@ import type { skillMachine } from "../machines/skill.ts"
 import { adoptions } from "./Adoption.ts"
 import type { Askable } from "./ByHand.ts"
 import type { SkillEntry } from "./SkillFunction.ts"
+import { asideOf } from "./Standing.ts"
 import { StateStore } from "./StateStore.ts"
 
 /** The skills of now; a known one that is unreadable stays as it is. */
@@ -69,7 +70,12 @@ export const reloadSkills = Effect.fnUntraced(function* (
     known.clear()
     for (const [name, entry] of next) known.set(name, entry)
     replaced()
-    for (const child of changing) child.become(next.get(child.definition.name)!)
+    const nowMs = yield* Clock.currentTimeMillis
+    for (const child of changing) {
+      child.become(next.get(child.definition.name)!)
+      const aside = asideOf(store.ledger.skills.get(child.definition.name), nowMs)
+      if (aside !== undefined) child.actor.send({ type: "skill.quarantined", ...aside })
+    }
     yield* Effect.forEach(leaving, ({ end }) => end, { concurrency: "unbounded", discard: true })
     yield* Effect.forEach(added, start, { discard: true })
   })

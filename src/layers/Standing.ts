@@ -3,12 +3,13 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { FailureClass } from "../domain/Ending.ts"
+import type { SkillRecord } from "../domain/Ledger.ts"
 import type { Outcome } from "../domain/Outcome.ts"
 import { recent, skillIntensity } from "../domain/policies/intensity.ts"
 import { decideStanding } from "../domain/policies/quarantine.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
 import { asideReason, pausedReason } from "../domain/Wish.ts"
-import type { SkillEvent } from "../machines/skill.ts"
+import type { Aside, SkillEvent } from "../machines/skill.ts"
 import { type NewEvent, StateStore } from "./StateStore.ts"
 
 /** Hears of a change once it is on record; whose skill it is knows the one who provides it. */
@@ -18,6 +19,13 @@ export class Standing extends Context.Reference<{
   /** A run of the skill has its outcome on record: others may be due for it. */
   readonly settled: () => void
 }>("holdfast/layers/Standing", { defaultValue: () => ({ send: () => {}, setPaused: () => {}, settled: () => {} }) }) {}
+
+/** How a skill is put aside, as its record says it; nothing where it is not, or where only a person can release it. */
+export const asideOf = (record: SkillRecord | undefined, nowMs: number): Aside | undefined =>
+  record?.probe && {
+    reason: `put aside: ${asideReason(record.quarantined ?? "", record.probe.atMs)}`,
+    probeInMs: Math.max(0, record.probe.atMs - nowMs)
+  }
 
 /** The events that go with this outcome, and what tells the skill's actor of them afterwards. */
 export const consequences = Effect.fnUntraced(function* (

@@ -20,7 +20,7 @@ import type { RunRecord } from "../domain/Ledger.ts"
 import { atOnce } from "../domain/policies/overlap.ts"
 import type { After } from "../domain/Schedule.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
-import { asideReason, pausedReason } from "../domain/Wish.ts"
+import { pausedReason } from "../domain/Wish.ts"
 import type { Closed, Gate, skillMachine } from "../machines/skill.ts"
 import { type Crash, supervisorMachine } from "../machines/supervisor.ts"
 import { fromEffect, plug, runMachine } from "./actor.ts"
@@ -37,7 +37,7 @@ import { jumped } from "./WallClock.ts"
 import { bind } from "./Skill.ts"
 import { type SkillState, skillState } from "./SkillState.ts"
 import { Entry, type SkillEntry } from "./SkillFunction.ts"
-import { Standing } from "./Standing.ts"
+import { asideOf, Standing } from "./Standing.ts"
 import { StateStore } from "./StateStore.ts"
 import type { Disk } from "./Disk.ts"
 import type { Process } from "./Process.ts"
@@ -138,10 +138,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     const scope = yield* Scope.fork(skills)
     const nowMs = yield* Clock.currentTimeMillis
     const wish = record?.paused
-    const aside = record?.probe && {
-      reason: `put aside: ${asideReason(record.quarantined ?? "", record.probe.atMs)}`,
-      probeInMs: Math.max(0, record.probe.atMs - nowMs)
-    }
+    const aside = asideOf(record, nowMs)
     const paused = wish && pausedReason(wish)
     const gate = gateOf(definition, paused)
     const unsettled = records.flatMap((run) => (run.phase === "parked" ? [] : [resume(run, definition, nowMs, runs.survives(run.run))]))

@@ -97,6 +97,37 @@ describe("a skill whose runs keep failing", () => {
       })
     ))
 
+  it("is tried at once when it was changed: while the runtime works, and while it was away", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const skill = (description: string, work: Effect.Effect<void, unknown> = broken): SkillGiven => ({
+          ...given(() => work),
+          description
+        })
+        const disk = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const world = yield* makeWorld({ skills: [skill("first")] })
+            yield* world.pass(10 * minuteMs)
+            yield* world.reload([skill("second")])
+            yield* world.pass(10 * minuteMs)
+            return afterCrash(world)
+          })
+        )
+        const world = yield* makeWorld({ skills: [skill("third", Effect.void)], disk })
+        yield* world.pass(minuteMs)
+        assert.deepStrictEqual(story(world.events()).slice(6), [
+          "06:10 aside: its runs keep failing, until 06:10",
+          "06:10 failed",
+          "06:10 aside: its probe failed, the 1. time, until 08:10",
+          "06:20 aside: its probe failed, the 1. time, until 06:20",
+          "06:20 success",
+          "06:20 released by its probe, which succeeded",
+          "06:21 success"
+        ])
+        assert.deepStrictEqual(checkSlots(world.events(), beginningMs + 21 * minuteMs), [])
+      })
+    ))
+
   it("is not put aside by failures that are further apart, by none that is cancelled, and never where it says so", () =>
     inVirtualTime(
       Effect.gen(function* () {
