@@ -253,7 +253,7 @@ const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "a new skill owes slots from before it was adopted",
-    edits: [{ file: "src/layers/Adoption.ts", find: `, adopted(fromMs)]`, put: `, adopted(0)]` }],
+    edits: [{ file: "src/layers/Adoption.ts", find: "    adopted(fromMs),", put: "    adopted(0)," }],
     tests: ["test/layers/Skill.test.ts"]
   }
 ]

@@ -9,8 +9,8 @@ export const reloadMutants: ReadonlyArray<Mutant> = [
   one(
     "a changed skill keeps its slot",
     layer,
-    "for (const child of changing) child.become(",
-    "for (const child of changing) void (",
+    "      child.become(next.get(child.definition.name)!)\n",
+    "",
     reloading
   ),
   one("a skill that is gone keeps its runs", layer, "Effect.andThen(hold(child), cancelRuns(child))", "hold(child)", reloading),
