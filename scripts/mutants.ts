@@ -13,6 +13,7 @@ import { dirname, join, resolve } from "node:path"
 import { approvalMutants } from "./mutants/approval.ts"
 import { backfillMutants } from "./mutants/backfill.ts"
 import { dayMutants } from "./mutants/days.ts"
+import { deviceMutants } from "./mutants/device.ts"
 import { evidenceMutants } from "./mutants/evidence.ts"
 import { inputMutants } from "./mutants/input.ts"
 import { journalMutants } from "./mutants/journal.ts"
@@ -67,6 +68,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...backfillMutants,
   ...reloadMutants,
   ...watchMutants,
+  ...deviceMutants,
   ...whyMutants,
   ...planMutants,
   ...timeMutants,

@@ -6,13 +6,7 @@ const layer = "src/layers/Reloading.ts"
 
 export const reloadMutants: ReadonlyArray<Mutant> = [
   one("a changed skill is not held", layer, "Effect.forEach(changing, hold,", "Effect.forEach([], hold,", reloading),
-  one(
-    "a changed skill keeps its slot",
-    layer,
-    "      child.become(next.get(child.definition.name)!)\n",
-    "",
-    reloading
-  ),
+  one("a changed skill keeps its slot", layer, "      child.become(next.get(child.definition.name)!)\n", "", reloading),
   one("a skill that is gone keeps its runs", layer, "Effect.andThen(hold(child), cancelRuns(child))", "hold(child)", reloading),
   one("a cancel is asked once", layer, "const askAgainMs = 1_000", "const askAgainMs = 1e9", reloading),
   one("a skill that is gone keeps its actor", layer, "({ end }) => end", "() => Effect.void", reloading),

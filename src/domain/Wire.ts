@@ -92,7 +92,8 @@ export const ConnectParams = Schema.Struct({
   role: text,
   scopes: Schema.Array(text),
   caps: optional(Schema.Array(text)),
-  auth: optional(Schema.Struct({ token: optional(text) }))
+  auth: optional(Schema.Struct({ token: optional(text) })),
+  device: optional(Schema.Struct({ id: text, publicKey: text, signature: text, signedAt: instant, nonce: text }))
 })
 export type ConnectParams = typeof ConnectParams.Type
 
@@ -101,7 +102,7 @@ export const HelloOk = Schema.Struct({
   type: Schema.Literal("hello-ok"),
   protocol: Schema.Int,
   server: Schema.Struct({ version: text, bootId: text, connId: optional(text) }),
-  auth: optional(Schema.Struct({ role: optional(text), scopes: optional(Schema.Array(text)) })),
+  auth: optional(Schema.Struct({ role: optional(text), scopes: optional(Schema.Array(text)), deviceToken: optional(text) })),
   policy: optional(Schema.Struct({ maxPayload: optional(Schema.Finite), tickIntervalMs: optional(Schema.Finite) }))
 })
 export type HelloOk = typeof HelloOk.Type

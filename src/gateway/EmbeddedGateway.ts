@@ -147,7 +147,7 @@ const receive = Effect.fnUntraced(function* (core: Core, settings: Settings, cli
 const shakeHands = Effect.fnUntraced(function* (core: Core, { token, tickIntervalMs }: Settings, client: Client, text: string) {
   if (!client.open) return // Refused a moment ago; what else it sent is not looked at.
   const { condition } = core
-  const verdict = judge(text, token)
+  const verdict = judge(text, token, client.nonce)
   if (verdict._tag === "Refused") {
     if (verdict.id !== undefined) client.refuse(verdict.id, verdict.error)
     return client.close(verdict.close, verdict.reason)
@@ -166,7 +166,12 @@ const shakeHands = Effect.fnUntraced(function* (core: Core, { token, tickInterva
     server: { version: "embedded", bootId: condition.bootId, connId: client.connId },
     features: { methods: methodNames(), events, capabilities: [] },
     snapshot: { presence: [], health, uptimeMs: health.uptimeMs, sessionDefaults: { mainSessionKey: "agent:main:main" } },
-    auth: { method: "token", role: verdict.params.role, scopes: verdict.scopes },
+    auth: {
+      method: "token",
+      role: verdict.params.role,
+      scopes: verdict.scopes,
+      ...(verdict.deviceToken === undefined ? {} : { deviceToken: verdict.deviceToken })
+    },
     policy: { maxPayload: Wire.frameMax, tickIntervalMs }
   })
 })

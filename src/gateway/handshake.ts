@@ -1,13 +1,20 @@
 /** The embedded gateway's judgement of a client's first frame. */
-import { createHash, timingSafeEqual } from "node:crypto"
+import { createHash, createHmac, timingSafeEqual } from "node:crypto"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { isProven } from "../domain/DeviceProof.ts"
 import { closeCodes, ConnectParams, errorCodes, frameMaxBeforeHello, parseFrame, protocol, type WireError } from "../domain/Wire.ts"
 
-/** Taken, with the scopes it gets; or turned away with a close code, and an error where there is a request to answer. */
+/** Taken, with the scopes it gets and the token of its device, where it has one; or turned away with a close code, and an error where there is a request to answer. */
 export type Verdict =
-  | { readonly _tag: "Taken"; readonly id: string; readonly params: ConnectParams; readonly scopes: ReadonlyArray<string> }
+  | {
+      readonly _tag: "Taken"
+      readonly id: string
+      readonly params: ConnectParams
+      readonly scopes: ReadonlyArray<string>
+      readonly deviceToken: string | undefined
+    }
   | Refusal
 
 interface Refusal {
@@ -19,8 +26,8 @@ interface Refusal {
   readonly reason: string
 }
 
-/** Judges the first frame of a client of a gateway that is live. */
-export const judge = (first: string, token: Redacted.Redacted): Verdict => {
+/** Judges the first frame of a client of a gateway that is live, which challenged it with this word. */
+export const judge = (first: string, token: Redacted.Redacted, nonce: string): Verdict => {
   if (Buffer.byteLength(first) > frameMaxBeforeHello) return refused(undefined, closeCodes.tooBig, invalid("first frame too big"))
   const frame = parseFrame(first)
   // The real one gives no reason for what is not even a frame.
@@ -43,10 +50,30 @@ export const judge = (first: string, token: Redacted.Redacted): Verdict => {
     return refused(id, closeCodes.policy, error)
   }
   const given = params.auth?.token
+  const { device } = params
+  if (device !== undefined && !isProven(device, claimOf(params), nonce)) {
+    return refused(id, closeCodes.policy, invalid("device signature invalid", { code: "DEVICE_AUTH_SIGNATURE_INVALID" }))
+  }
+  const deviceToken = device === undefined ? undefined : deviceTokenOf(device.id, token)
   if (given === undefined) return refused(id, closeCodes.policy, unauthorized("missing"))
-  if (!same(given, Redacted.value(token))) return refused(id, closeCodes.policy, unauthorized("mismatch"))
-  return { _tag: "Taken", id, params, scopes: keepsScopes(params) ? params.scopes : [] }
+  if (!same(given, Redacted.value(token)) && (deviceToken === undefined || !same(given, deviceToken))) {
+    return refused(id, closeCodes.policy, unauthorized("mismatch"))
+  }
+  return { _tag: "Taken", id, params, scopes: device !== undefined || keepsScopes(params) ? params.scopes : [], deviceToken }
 }
+
+const claimOf = ({ client, role, scopes, auth }: ConnectParams) => ({
+  clientId: client.id,
+  clientMode: client.mode,
+  platform: client.platform,
+  role,
+  scopes,
+  token: auth?.token
+})
+
+/** Good for one device, for as long as the gateway has this token. */
+const deviceTokenOf = (device: string, token: Redacted.Redacted): string =>
+  createHmac("sha256", Redacted.value(token)).update(device).digest("base64url")
 
 const decode = (params: unknown) =>
   Result.mapError(Schema.decodeUnknownResult(ConnectParams)(params, { onExcessProperty: "error" }), String)

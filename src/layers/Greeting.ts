@@ -6,6 +6,7 @@ import type * as Scope from "effect/Scope"
 import type { GatewayUrl } from "../domain/GatewayUrl.ts"
 import * as Wire from "../domain/Wire.ts"
 import type { LostReason } from "../machines/session.ts"
+import type { Device } from "./Device.ts"
 import { type Dial, failed, type Line, type LineEnd } from "./Dial.ts"
 
 /** Whom to greet, and as whom. */
@@ -14,6 +15,8 @@ export interface Peer {
   readonly token: Redacted.Redacted | undefined
   /** For the peer's list of who is connected. */
   readonly version: string
+  /** Who we are to one on another machine; a gateway on this one knows us by its token alone. */
+  readonly device?: Device | undefined
 }
 
 /** A line on which both sides know one another. */
@@ -26,24 +29,29 @@ export interface Greeting {
 const handshakeMs = 5_000
 /** Results are reported by `chat.inject`, which is an admin's method. */
 const scopes = ["operator.read", "operator.write", "operator.admin"]
+/** What the gateway takes for its own machine without a device; with one that makes no pair, and a command line does. */
+const backend = { id: "gateway-client", mode: "backend", platform: process.platform }
+const paired = { id: "cli", mode: "cli", platform: process.platform }
+const role = "operator"
 
 /** Dials and says who we are. The line is open when this succeeds, and it ends with the scope. */
 export const greet = Effect.fnUntraced(
-  function* (dial: Dial["Service"], { url, token, version }: Peer): Effect.fn.Return<Greeting, LineEnd, Scope.Scope> {
+  function* (dial: Dial["Service"], { url, token, version, device }: Peer): Effect.fn.Return<Greeting, LineEnd, Scope.Scope> {
     const line = yield* dial.connect(url.ws)
-    const challenge = Wire.parseFrame(yield* line.take)
-    if (Result.isFailure(challenge) || challenge.success.type !== "event" || challenge.success.event !== "connect.challenge") {
+    const first = Wire.parseFrame(yield* line.take)
+    if (Result.isFailure(first) || first.success.type !== "event" || first.success.event !== "connect.challenge") {
       return yield* failed("notAGateway", "its first frame was not connect.challenge")
     }
+    const auth = yield* authentication(token, device, first.success.payload)
     yield* line.send(
       Wire.request("connect", "connect", {
         minProtocol: Wire.protocol,
         maxProtocol: Wire.protocol,
-        client: { id: "gateway-client", mode: "backend", version, platform: process.platform, displayName: "holdfast" },
-        role: "operator",
+        client: { ...(device === undefined ? backend : paired), version, displayName: "holdfast" },
+        role,
         scopes,
         caps: [],
-        ...(token === undefined ? {} : { auth: { token: Redacted.value(token) } })
+        ...auth
       } satisfies Wire.ConnectParams)
     )
     for (;;) {
@@ -56,11 +64,37 @@ export const greet = Effect.fnUntraced(
       const missing = scopes.filter((scope) => hello.success.auth?.scopes?.includes(scope) === false)
       // Better to say so now than to park every report later.
       if (missing.length > 0) return yield* failed("unauthorized", `the token does not grant ${missing.join(", ")}`)
+      const given = hello.success.auth?.deviceToken
+      if (device !== undefined && given !== undefined && given !== auth.auth?.token) yield* kept(device, given)
       return { line, hello: hello.success }
     }
   },
   Effect.timeoutOrElse({ duration: handshakeMs, orElse: () => failed("silent", `no hello within ${handshakeMs} ms`) })
 )
+
+/** The token that we were given, else the one that this gateway gave our device; and the proof that we are that device. */
+const authentication = Effect.fnUntraced(function* (
+  token: Redacted.Redacted | undefined,
+  device: Device | undefined,
+  payload: unknown
+): Effect.fn.Return<Pick<Wire.ConnectParams, "auth" | "device">, LineEnd> {
+  const shared = token ?? (device === undefined ? undefined : yield* ours(device.token))
+  const text = shared === undefined ? undefined : Redacted.value(shared)
+  const auth = text === undefined ? {} : { auth: { token: text } }
+  if (device === undefined) return auth
+  const challenge = Wire.parse(Wire.Challenge, payload)
+  if (Result.isFailure(challenge)) return yield* failed("wrongProtocol", "its challenge is not one we know")
+  const claim = { clientId: paired.id, clientMode: paired.mode, platform: paired.platform, role, scopes, token: text }
+  return { ...auth, device: yield* ours(device.prove(claim, challenge.success)) }
+})
+
+/** Where that fails the one that we have is good for now, and this one is given again. */
+const kept = (device: Device, token: string): Effect.Effect<void> =>
+  Effect.catch(device.keep(token), (detail) => Effect.logWarning("the gateway's token for this device is not kept", detail))
+
+/** A device that cannot be read is ours to mend, as a wrong token is. */
+const ours = <A>(asked: Effect.Effect<A, string>): Effect.Effect<A, LineEnd> =>
+  Effect.catch(asked, (detail) => failed("unauthorized", detail))
 
 /** What a refused `connect` means. */
 const refusedBy = ({ code, message, details, retryAfterMs }: Wire.WireError): LineEnd => {

@@ -7,7 +7,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
-import { resolve } from "node:path"
+import { join, resolve } from "node:path"
 import { AgentSettings, placed } from "../domain/Agent.ts"
 import { env } from "node:process"
 import { chainProblem } from "../domain/Chain.ts"
@@ -32,6 +32,7 @@ import type { RampRate } from "../domain/policies/ramp.ts"
 import { draftSkill, invalid, nameProblem, SkillSettings } from "../domain/SkillFile.ts"
 import { Claims } from "./Claims.ts"
 import * as Control from "./Control.ts"
+import { deviceIn } from "./Device.ts"
 import { Dial } from "./Dial.ts"
 import { Disk } from "./Disk.ts"
 import { Gateway } from "./Gateway.ts"
@@ -143,7 +144,7 @@ export const layer = (options: HoldfastOptions): Layer.Layer<Services, HoldfastE
           : typeof options.gateway.url === "string"
             ? yield* Effect.fromResult(gatewayUrl(options.gateway.url))
             : options.gateway.url
-      const link = url === undefined ? undefined : linkTo(url, options.gateway?.token, options.gateway?.session ?? mainSession)
+      const link = url === undefined ? undefined : linkTo(url, options)
       const handed = loaded.skills.flatMap((skill) => skill.env)
       const secrets = secretsOf({ ours: env, handed, redact: options.redact ?? [], token: options.gateway?.token })
       const reread = Effect.map(load, (read) => withSecretsKnown(read, new Set([...handed, ...(options.redact ?? [])])))
@@ -240,17 +241,17 @@ const listening = (listener: ((event: JournalEvent) => void) | undefined): Layer
         })
       )
 
-const linkTo = (
-  url: GatewayUrl,
-  token: Redacted.Redacted | undefined,
-  session: string
-): { readonly layer: Link; readonly session: string } => ({
-  session,
-  layer: Layer.merge(History.layer({ session }), Gateway.layer(url)).pipe(
-    Layer.provideMerge(Session.layer({ url, token, version })),
-    Layer.provide(Dial.layer)
-  )
-})
+const linkTo = (url: GatewayUrl, { state, gateway }: HoldfastOptions): { readonly layer: Link; readonly session: string } => {
+  const session = gateway?.session ?? mainSession
+  const device = url.distance === "remote" ? deviceIn(join(state, "device.json")) : undefined
+  return {
+    session,
+    layer: Layer.merge(History.layer({ session }), Gateway.layer(url)).pipe(
+      Layer.provideMerge(Session.layer({ url, token: gateway?.token, version, device })),
+      Layer.provide(Dial.layer)
+    )
+  }
+}
 
 /** Without a gateway the machines of the link are never started; these are never asked. */
 const noLink: Link = Layer.mergeAll(
