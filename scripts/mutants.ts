@@ -12,6 +12,7 @@ import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { approvalMutants } from "./mutants/approval.ts"
 import { backfillMutants } from "./mutants/backfill.ts"
+import { backlogMutants } from "./mutants/backlog.ts"
 import { dayMutants } from "./mutants/days.ts"
 import { evidenceMutants } from "./mutants/evidence.ts"
 import { inputMutants } from "./mutants/input.ts"
@@ -54,6 +55,7 @@ const histories = ["test/failures/link-history.test.ts"]
 const mutants: ReadonlyArray<Mutant> = [
   ...journalMutants,
   ...ledgerMutants,
+  ...backlogMutants,
   ...lockMutants,
   ...simulatedMutants,
   ...realMutants,
@@ -153,8 +155,8 @@ const mutants: ReadonlyArray<Mutant> = [
     edits: [
       {
         file: "src/layers/Outbox.ts",
-        find: `return { _tag: "Ambiguous", run }\n    yield* Effect.sleep`,
-        put: `yield* Effect.void\n    yield* Effect.sleep`
+        find: `    if (entry.sent !== undefined && run !== absent) return { _tag: "Ambiguous", run }\n`,
+        put: ""
       }
     ],
     tests: ["test/layers/Outbox.test.ts", ...histories]

@@ -200,7 +200,7 @@ export const assembled = (
     })
   )
   return working.pipe(
-    Layer.provide(Outbox.layer),
+    Layer.provide(Outbox.layer()),
     Layer.provideMerge(link?.layer ?? noLink),
     Layer.provide([
       Run.layer({ session: link?.session }),

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
+import { type DigestTerms, expired, isExpired, tidied } from "../domain/Backlog.ts"
 import type { StorageFailed } from "../domain/Errors.ts"
 import type { Entry } from "../domain/Ledger.ts"
 import { injection, isReportOf } from "../domain/Outbox.ts"
@@ -28,10 +29,12 @@ export class Outbox extends Context.Service<
     readonly catchUp: Effect.Effect<void>
   }
 >()("holdfast/layers/Outbox") {
-  static readonly layer = Layer.effect(
-    Outbox,
-    Effect.suspend(() => make())
-  )
+  /** With `digest`, many reports of a long outage become one. */
+  static readonly layer = (digest?: DigestTerms) =>
+    Layer.effect(
+      Outbox,
+      Effect.suspend(() => make(digest))
+    )
 }
 
 /** The outbox's machine with its ports plugged. */
@@ -60,7 +63,9 @@ const retryMax = 60_000
 /** Events can fall between a look at the ledger and the subscription; what was missed is seen this much later, in milliseconds. */
 export const OutboxLookEveryMs = Context.Reference<number>("holdfast/layers/OutboxLookEveryMs", { defaultValue: () => 1_000 })
 
-const make = Effect.fnUntraced(function* (): Effect.fn.Return<Outbox["Service"], never, StateStore | Session | History> {
+const make = Effect.fnUntraced(function* (
+  digest: DigestTerms | undefined
+): Effect.fn.Return<Outbox["Service"], never, StateStore | Session | History> {
   const store = yield* StateStore
   const session = yield* Session
   const history = yield* History
@@ -73,10 +78,14 @@ const make = Effect.fnUntraced(function* (): Effect.fn.Return<Outbox["Service"],
     Stream.merge(Stream.tick(lookEveryMs), store.events).pipe(Stream.takeUntil(holds), Stream.runDrain)
 
   const deliver = Effect.fnUntraced(function* (absent: string | undefined): Effect.fn.Return<Delivery, StorageFailed> {
+    const nowMs = yield* Clock.currentTimeMillis
+    const tidying = tidied(outbox.values(), digest, nowMs)
+    if (tidying.length > 0) yield* store.append(...tidying)
     const entry = outbox.values().next().value
     if (entry === undefined) return { _tag: "Empty" }
     const { run } = entry
     if (entry.sent !== undefined && run !== absent) return { _tag: "Ambiguous", run }
+    if (isExpired(entry, nowMs)) return yield* park(run, expired(entry))
     yield* Effect.sleep(Math.max(0, sentAtMs + paceMs - (yield* Clock.currentTimeMillis)))
     const state = yield* session.state
     if (state._tag === "NotConnected") return { _tag: "Postponed", run, absent: run === absent, delayMs: retryMs, reason: "notConnected" }
@@ -104,7 +113,7 @@ const make = Effect.fnUntraced(function* (): Effect.fn.Return<Outbox["Service"],
     // Lost on the way to making the session is not ambiguous: the first try was refused, so nothing was written.
     const absent = failed.reason === "refused" || !failed.sent || failed.method !== "chat.inject"
     if (!absent) return { _tag: "Ambiguous", run }
-    if (isTerminal(failed)) return yield* park(run, failed)
+    if (isTerminal(failed)) return yield* park(run, refusal(failed))
     return { _tag: "Postponed", run, absent, delayMs: delayOf(failed), reason: failed.code ?? failed.reason }
   })
 
@@ -123,7 +132,7 @@ const make = Effect.fnUntraced(function* (): Effect.fn.Return<Outbox["Service"],
     const again = Effect.andThen(Effect.sleep(readingsApartMs), stands)
     const found = yield* Effect.result(Effect.flatMap(stands, (already) => (already ? Effect.succeed(true) : again)))
     if (Result.isFailure(found)) {
-      if (isTerminal(found.failure)) return yield* park(run, found.failure)
+      if (isTerminal(found.failure)) return yield* park(run, refusal(found.failure))
       return { _tag: "Postponed", run, delayMs: delayOf(found.failure), reason: found.failure.code ?? found.failure.reason }
     }
     if (!found.success) return { _tag: "Absent", run }
@@ -131,22 +140,25 @@ const make = Effect.fnUntraced(function* (): Effect.fn.Return<Outbox["Service"],
     return { _tag: "Settled", run }
   })
 
-  const park = (run: string, { method, code, detail }: CallFailed) =>
-    Effect.as(store.append({ type: "entry.parked", run, reason: `${method}: ${code}: ${detail}` }), { _tag: "Settled", run } as const)
+  const park = (run: string, reason: string) =>
+    Effect.as(store.append({ type: "entry.parked", run, reason }), { _tag: "Settled", run } as const)
 
   return {
     arrival: until(() => outbox.size > 0),
     deliver: (absent) => Effect.catch(deliver(absent), () => Effect.sync(() => unwritten(outbox.keys().next().value ?? ""))),
     verify: (run) => Effect.catch(verify(run), () => Effect.succeed(unwritten(run))),
     catchUp: Effect.suspend(() => {
-      const waiting = [...outbox.keys()]
-      return until(() => !waiting.some((run) => outbox.has(run)))
+      const waited = new Set(outbox.keys())
+      const stillWaits = ({ run, runs }: Entry) => waited.has(run) || runs?.some((one) => waited.has(one)) === true
+      return until(() => !outbox.values().some(stillWaits))
     })
   }
 })
 
 /** The disk refused. The runtime hears of that elsewhere; the entry simply stays. */
 const unwritten = (run: string) => ({ _tag: "Postponed", run, absent: false, delayMs: retryMs, reason: "storage" }) as const
+
+const refusal = ({ method, code, detail }: CallFailed): string => `${method}: ${code}: ${detail}`
 
 /** A refusal that would come again. */
 const isTerminal = ({ reason, code, retryable }: CallFailed): boolean =>

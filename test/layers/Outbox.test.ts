@@ -201,7 +201,7 @@ describe("Outbox", () => {
       yield* settle(world.services, run(1), run(2))
       yield* pass(1_000)
       assert.deepStrictEqual(rows(peer), reports(2))
-      assert.include(kept.ledger.parked.get(run(1))!, "FORBIDDEN")
+      assert.include(kept.ledger.parked.get(run(1))!.reason, "FORBIDDEN")
     })
   )
 
