@@ -38,6 +38,7 @@ import { skillFolderMutants } from "./mutants/skillFolder.ts"
 import { survivorMutants } from "./mutants/survivors.ts"
 import { timeMutants } from "./mutants/time.ts"
 import { troubleMutants } from "./mutants/trouble.ts"
+import { wayMutants } from "./mutants/ways.ts"
 import { watchMutants } from "./mutants/watch.ts"
 import { whyMutants } from "./mutants/why.ts"
 
@@ -56,6 +57,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...journalMutants,
   ...ledgerMutants,
   ...backlogMutants,
+  ...wayMutants,
   ...lockMutants,
   ...simulatedMutants,
   ...realMutants,
@@ -155,7 +157,7 @@ const mutants: ReadonlyArray<Mutant> = [
     edits: [
       {
         file: "src/layers/Outbox.ts",
-        find: `    if (entry.sent !== undefined && run !== absent) return { _tag: "Ambiguous", run }\n`,
+        find: `    if (entry.via === undefined && entry.sent !== undefined && run !== absent) return { _tag: "Ambiguous", run }\n`,
         put: ""
       }
     ],

@@ -14,6 +14,9 @@ export interface DigestTerms {
   readonly above: number
 }
 
+/** Where a config asks for digests and says no more. */
+export const digestDefault: DigestTerms = { afterMs: 30 * 60_000, above: 10 }
+
 type BacklogEvent = JournalEvent extends infer Event
   ? Event extends { readonly type: "entry.parked" | "entry.collapsed" | "entries.digested" }
     ? Omit<Event, "v" | "atMs">

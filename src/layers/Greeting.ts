@@ -4,6 +4,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { GatewayUrl } from "../domain/GatewayUrl.ts"
+import { scopesFor } from "../domain/Outbox.ts"
 import * as Wire from "../domain/Wire.ts"
 import type { LostReason } from "../machines/session.ts"
 import { type Dial, failed, type Line, type LineEnd } from "./Dial.ts"
@@ -14,22 +15,30 @@ export interface Peer {
   readonly token: Redacted.Redacted | undefined
   /** For the peer's list of who is connected. */
   readonly version: string
+  /** What to ask for, anew at each greeting; all that any report needs where nothing is said. */
+  readonly scopes?: Effect.Effect<ReadonlyArray<string>>
 }
 
 /** A line on which both sides know one another. */
 export interface Greeting {
   readonly line: Line
   readonly hello: Wire.HelloOk
+  /** What was asked for and not refused. */
+  readonly scopes: ReadonlyArray<string>
 }
 
 /** Dialing, upgrade and greeting together. */
 const handshakeMs = 5_000
-/** Results are reported by `chat.inject`, which is an admin's method. */
-const scopes = ["operator.read", "operator.write", "operator.admin"]
+/** Results are reported by `chat.inject` unless a skill says otherwise, and that is an admin's method. */
+const allScopes = Effect.succeed(scopesFor(["inject"]))
 
 /** Dials and says who we are. The line is open when this succeeds, and it ends with the scope. */
 export const greet = Effect.fnUntraced(
-  function* (dial: Dial["Service"], { url, token, version }: Peer): Effect.fn.Return<Greeting, LineEnd, Scope.Scope> {
+  function* (
+    dial: Dial["Service"],
+    { url, token, version, scopes: asked = allScopes }: Peer
+  ): Effect.fn.Return<Greeting, LineEnd, Scope.Scope> {
+    const scopes = yield* asked
     const line = yield* dial.connect(url.ws)
     const challenge = Wire.parseFrame(yield* line.take)
     if (Result.isFailure(challenge) || challenge.success.type !== "event" || challenge.success.event !== "connect.challenge") {
@@ -56,7 +65,7 @@ export const greet = Effect.fnUntraced(
       const missing = scopes.filter((scope) => hello.success.auth?.scopes?.includes(scope) === false)
       // Better to say so now than to park every report later.
       if (missing.length > 0) return yield* failed("unauthorized", `the token does not grant ${missing.join(", ")}`)
-      return { line, hello: hello.success }
+      return { line, hello: hello.success, scopes }
     }
   },
   Effect.timeoutOrElse({ duration: handshakeMs, orElse: () => failed("silent", `no hello within ${handshakeMs} ms`) })

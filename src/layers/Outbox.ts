@@ -2,17 +2,20 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
+import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { type DigestTerms, expired, isExpired, tidied } from "../domain/Backlog.ts"
 import type { StorageFailed } from "../domain/Errors.ts"
 import type { Entry } from "../domain/Ledger.ts"
-import { injection, isReportOf } from "../domain/Outbox.ts"
+import { injection, isReportOf, scopeOf, wakeText } from "../domain/Outbox.ts"
 import * as Wire from "../domain/Wire.ts"
 import { type Delivery, outboxMachine, type Verification } from "../machines/outbox.ts"
 import { fromEffect } from "./actor.ts"
 import { History } from "./History.ts"
+import { Hooks } from "./Hooks.ts"
 import { type CallFailed, Session } from "./Session.ts"
 import { StateStore } from "./StateStore.ts"
 
@@ -25,7 +28,10 @@ export class Outbox extends Context.Service<
     readonly deliver: (absent: string | undefined) => Effect.Effect<Delivery>
     /** Finds out whether an entry that was sent stands in the transcript. Takes two seconds at least, when it does not. */
     readonly verify: (run: string) => Effect.Effect<Verification>
-    /** Resolves once every entry that waits now is acknowledged or parked. */
+    /** The same for entries that go by the gateway's hooks: they need no session, and are never ambiguous, since nothing can be looked up. */
+    readonly hookArrival: Effect.Effect<void>
+    readonly deliverHook: Effect.Effect<Delivery>
+    /** Resolves once every entry that waits now for the session is acknowledged or parked. */
     readonly catchUp: Effect.Effect<void>
   }
 >()("holdfast/layers/Outbox") {
@@ -44,7 +50,9 @@ export const bind = Effect.map(Outbox, (outbox) =>
       arrival: fromEffect(() => outbox.arrival),
       deliver: fromEffect(({ input }: { input: { readonly absent: string | undefined } }) => outbox.deliver(input.absent)),
       verify: fromEffect(({ input }: { input: { readonly run: string } }) => outbox.verify(input.run)),
-      catchUp: fromEffect(() => outbox.catchUp)
+      catchUp: fromEffect(() => outbox.catchUp),
+      hookArrival: fromEffect(() => outbox.hookArrival),
+      deliverHook: fromEffect(() => outbox.deliverHook)
     }
   })
 )
@@ -60,6 +68,7 @@ const readingsApartMs = 2_000
 /** The wait after a failure that names none, and the longest one that a peer may ask for. */
 const retryMs = 1_000
 const retryMax = 60_000
+const hookRetryMs = 5_000
 /** Events can fall between a look at the ledger and the subscription; what was missed is seen this much later, in milliseconds. */
 export const OutboxLookEveryMs = Context.Reference<number>("holdfast/layers/OutboxLookEveryMs", { defaultValue: () => 1_000 })
 
@@ -70,7 +79,9 @@ const make = Effect.fnUntraced(function* (
   const session = yield* Session
   const history = yield* History
   const lookEveryMs = yield* OutboxLookEveryMs
+  const hooks = yield* Hooks
   const { outbox } = store.ledger
+  const oneTidying = Semaphore.makeUnsafe(1)
   let sentAtMs = -paceMs
 
   /** Waits until the ledger says so. */
@@ -78,21 +89,25 @@ const make = Effect.fnUntraced(function* (
     Stream.merge(Stream.tick(lookEveryMs), store.events).pipe(Stream.takeUntil(holds), Stream.runDrain)
 
   const deliver = Effect.fnUntraced(function* (absent: string | undefined): Effect.fn.Return<Delivery, StorageFailed> {
+    yield* tidy(bySession)
     const nowMs = yield* Clock.currentTimeMillis
-    const tidying = tidied(outbox.values(), digest, nowMs)
-    if (tidying.length > 0) yield* store.append(...tidying)
-    const entry = outbox.values().next().value
+    const entry = outbox.values().find(bySession)
     if (entry === undefined) return { _tag: "Empty" }
     const { run } = entry
-    if (entry.sent !== undefined && run !== absent) return { _tag: "Ambiguous", run }
+    if (entry.via === undefined && entry.sent !== undefined && run !== absent) return { _tag: "Ambiguous", run }
     if (isExpired(entry, nowMs)) return yield* park(run, expired(entry))
     yield* Effect.sleep(Math.max(0, sentAtMs + paceMs - (yield* Clock.currentTimeMillis)))
     const state = yield* session.state
     if (state._tag === "NotConnected") return { _tag: "Postponed", run, absent: run === absent, delayMs: retryMs, reason: "notConnected" }
+    if (!state.scopes.includes(scopeOf(entry.via)!)) {
+      yield* session.renew // Its greeting asks for what the waiting entries need.
+      return { _tag: "Postponed", run, absent: run === absent, delayMs: retryMs, reason: "scope" }
+    }
     sentAtMs = yield* Clock.currentTimeMillis
     yield* store.append({ type: "entry.sent", run, gatewayBootId: state.bootId }) // First: a crash from here on must not double it.
-    return yield* Effect.matchEffect(inject(entry), {
-      onSuccess: () => Effect.as(store.append({ type: "entry.acknowledged", run, how: "reply" }), { _tag: "Settled", run } as const),
+    const wake = { mode: "next-heartbeat", text: wakeText(entry), sessionKey: entry.session } satisfies Wire.WakeParams
+    return yield* Effect.matchEffect(entry.via === undefined ? inject(entry) : session.call("wake", wake), {
+      onSuccess: () => acknowledge(entry),
       onFailure: (failed) => unacknowledged(entry, failed)
     })
   })
@@ -109,10 +124,12 @@ const make = Effect.fnUntraced(function* (
         )
     )
 
-  const unacknowledged = Effect.fnUntraced(function* ({ run }: Entry, failed: CallFailed): Effect.fn.Return<Delivery, StorageFailed> {
+  const unacknowledged = Effect.fnUntraced(function* ({ run, via }: Entry, failed: CallFailed): Effect.fn.Return<Delivery, StorageFailed> {
     // Lost on the way to making the session is not ambiguous: the first try was refused, so nothing was written.
-    const absent = failed.reason === "refused" || !failed.sent || failed.method !== "chat.inject"
-    if (!absent) return { _tag: "Ambiguous", run }
+    const absent = failed.reason === "refused" || !failed.sent || failed.method === "sessions.create"
+    // Of what is held in memory nothing can be looked up: rather twice than not at all.
+    if (!absent)
+      return via === undefined ? { _tag: "Ambiguous", run } : { _tag: "Postponed", run, absent, delayMs: retryMs, reason: failed.reason }
     if (isTerminal(failed)) return yield* park(run, refusal(failed))
     return { _tag: "Postponed", run, absent, delayMs: delayOf(failed), reason: failed.code ?? failed.reason }
   })
@@ -140,20 +157,62 @@ const make = Effect.fnUntraced(function* (
     return { _tag: "Settled", run }
   })
 
+  const deliverHook = Effect.fnUntraced(function* (): Effect.fn.Return<Delivery, StorageFailed> {
+    yield* tidy(byHooks)
+    const entry = outbox.values().find(byHooks)
+    if (entry === undefined) return { _tag: "Empty" }
+    const { run } = entry
+    if (isExpired(entry, yield* Clock.currentTimeMillis)) return yield* park(run, expired(entry))
+    yield* Effect.sleep(paceMs)
+    if (entry.sent === undefined) yield* store.append({ type: "entry.sent", run, gatewayBootId: "" })
+    return yield* Effect.matchEffect(hooks.wake(wakeText(entry)), {
+      onSuccess: () => acknowledge(entry),
+      onFailure: ({ terminal, reason }): Effect.Effect<Delivery, StorageFailed> =>
+        terminal ? park(run, reason) : Effect.succeed({ _tag: "Postponed", run, absent: false, delayMs: hookRetryMs, reason })
+    })
+  })
+
+  /**
+   * In a fiber of its own: a session that is lost meanwhile stops who waits, and not the append. The next one looks when that
+   * is over, since a second digest of the same reports would tell them twice.
+   */
+  const tidy = (which: (entry: Entry) => boolean): Effect.Effect<void, StorageFailed> => {
+    const work = Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
+      const events = tidied(outbox.values().filter(which), digest, nowMs)
+      return events.length === 0 ? Effect.void : Effect.asVoid(store.append(...events))
+    })
+    return Effect.flatMap(Effect.forkDetach(oneTidying.withPermit(work), { startImmediately: true }), Fiber.join)
+  }
+
+  const acknowledge = ({ run, via }: Entry) =>
+    Effect.as(store.append({ type: "entry.acknowledged", run, how: "reply", ...(via && { via }) }), { _tag: "Settled", run } as const)
+
   const park = (run: string, reason: string) =>
     Effect.as(store.append({ type: "entry.parked", run, reason }), { _tag: "Settled", run } as const)
 
   return {
-    arrival: until(() => outbox.size > 0),
-    deliver: (absent) => Effect.catch(deliver(absent), () => Effect.sync(() => unwritten(outbox.keys().next().value ?? ""))),
+    arrival: until(() => outbox.values().some(bySession)),
+    deliver: (absent) => Effect.catch(deliver(absent), () => Effect.sync(() => unwritten(outbox.values().find(bySession)?.run ?? ""))),
+    hookArrival: until(() => outbox.values().some(byHooks)),
+    deliverHook: Effect.suspend(() =>
+      Effect.catch(deliverHook(), () => Effect.sync(() => unwritten(outbox.values().find(byHooks)?.run ?? "")))
+    ),
     verify: (run) => Effect.catch(verify(run), () => Effect.succeed(unwritten(run))),
     catchUp: Effect.suspend(() => {
-      const waited = new Set(outbox.keys())
+      const waited = new Set(
+        outbox
+          .values()
+          .filter(bySession)
+          .map(({ run }) => run)
+      )
       const stillWaits = ({ run, runs }: Entry) => waited.has(run) || runs?.some((one) => waited.has(one)) === true
       return until(() => !outbox.values().some(stillWaits))
     })
   }
 })
+
+const byHooks = ({ via }: Entry): boolean => via === "hooks"
+const bySession = ({ via }: Entry): boolean => via !== "hooks"
 
 /** The disk refused. The runtime hears of that elsewhere; the entry simply stays. */
 const unwritten = (run: string) => ({ _tag: "Postponed", run, absent: false, delayMs: retryMs, reason: "storage" }) as const

@@ -78,6 +78,28 @@ describe("a backlog", () => {
     })
   )
 
+  it.effect("is digested once, though the session is lost while the disk takes its time with that", () =>
+    Effect.gen(function* () {
+      const { peer, kept, services } = yield* away
+      yield* settle(services, run("a", 1), run("a", 2), run("a", 3))
+      yield* pass(1_100)
+      peer.refuse(undefined)
+      kept.appendMs = 1_500
+      for (let i = 0; i < 60 && peer.lines().open === 0; i++) yield* pass(50)
+      yield* pass(200)
+      yield* peer.drop()
+      yield* pass(200)
+      kept.appendMs = 0
+      yield* settle(services, run("a", 4)) // Else a second digest would be the first.
+      yield* pass(20_000)
+      assert.deepStrictEqual(
+        ofType(kept, "entries.digested").map(({ runs }) => runs.length),
+        [3]
+      )
+      assert.sameMembers(labels(peer), [`digest+${run("a", 3)}`, run("a", 4)])
+    })
+  )
+
   it.effect("makes a digest for each session", () =>
     Effect.gen(function* () {
       const { peer, services } = yield* away

@@ -228,7 +228,7 @@ describe("Outbox", () => {
       peer.refuseCalls("chat.inject", { code: "UNAVAILABLE", message: "restarting", retryable: true, retryAfterMs: 3_000 }, 2)
       yield* settle(world.services, run(1))
       yield* pass(2_500)
-      assert.deepStrictEqual(world.child("outbox").value, { delivery: "retryable", resync: "resting" })
+      assert.deepStrictEqual(world.child("outbox").value, { delivery: "retryable", hooks: "idle", resync: "resting" })
       yield* pass(5_000)
       assert.deepStrictEqual(rows(peer), reports(1))
       const injected = peer.calls.filter(({ method }) => method === "chat.inject").map(({ atMs }) => atMs)

@@ -18,14 +18,21 @@ import type { Peer } from "../../src/testing/ScriptedPeer.ts"
 
 export const mainSession = "agent:main:main"
 
+/** What greetings ask for, and what takes reports by HTTP, where that is not what nobody said anything of gets. */
+export interface LinkedWays {
+  readonly scopes?: (kept: Memory) => ReadonlyArray<string>
+  readonly hooks?: Layer.Layer<never>
+}
+
 /** Everything above the peer: one start of the runtime, gone with the scope. The gateway's HTTP is always ready. */
-export const linked = (peer: Peer, kept: Memory, digest?: DigestTerms) =>
+export const linked = (peer: Peer, kept: Memory, digest?: DigestTerms, ways?: LinkedWays) =>
   linkedOver(
     Layer.merge(peer.dial, Layer.succeed(Gateway, { probe: Effect.succeed<Probe>({ _tag: "Ready" }) })),
     kept,
     Result.getOrThrow(gatewayUrl("ws://localhost:3019")),
     Redacted.make("secret-token"),
-    digest
+    digest,
+    ways
   )
 
 /** The same over any way to dial and to ask. */
@@ -34,12 +41,14 @@ export const linkedOver = Effect.fnUntraced(function* (
   kept: Memory,
   url: GatewayUrl,
   token: Redacted.Redacted,
-  digest?: DigestTerms
+  digest?: DigestTerms,
+  { scopes, hooks }: LinkedWays = {}
 ) {
   const services = yield* Layer.build(
     Outbox.layer(digest).pipe(
       Layer.provideMerge(History.layer({ session: mainSession })),
-      Layer.provideMerge(Session.layer({ url, token, version: "0.0.0" })),
+      Layer.provideMerge(Session.layer({ url, token, version: "0.0.0", ...(scopes && { scopes: Effect.sync(() => scopes(kept)) }) })),
+      Layer.provideMerge(hooks ?? Layer.empty),
       Layer.provideMerge(Layer.merge(memoryStore(kept), below))
     )
   )
