@@ -30,7 +30,7 @@ export const backlogMutants: ReadonlyArray<Mutant> = [
   one(
     "what was sent and is too old is sent again",
     "src/layers/Outbox.ts",
-    "if (isExpired(entry, nowMs)) return yield* park(run, expired(entry))",
+    "if (isExpired(entry, nowMs)) return yield* park(entry, expired(entry))",
     "",
     backlog
   ),

@@ -5,6 +5,14 @@ const outbox = "src/layers/Outbox.ts"
 const ways = "test/layers/Ways.test.ts"
 
 export const wayMutants: ReadonlyArray<Mutant> = [
+  one("one session holds up the others for ever", outbox, "> holdUpMs", "> Infinity", "test/layers/Outbox.test.ts"),
+  one(
+    "a session that holds up others is never tried again",
+    outbox,
+    "?? outbox.values().find(bySession)\n  }",
+    "\n  }",
+    "test/layers/Outbox.test.ts"
+  ),
   one(
     "a cut report points at a file that is not there",
     "src/layers/Run.ts",
@@ -34,13 +42,19 @@ export const wayMutants: ReadonlyArray<Mutant> = [
     ways
   ),
   one("a line is not renewed for another scope", outbox, "      yield* session.renew //", "      //", ways),
-  one("a wake is recorded as if it stood in the session", outbox, 'how: "reply", ...(via && { via })', 'how: "reply"', ways),
+  one(
+    "a wake is recorded as if it stood in the session",
+    outbox,
+    'how: "reply", ...(entry.via && { via: entry.via })',
+    'how: "reply"',
+    ways
+  ),
   one("a wake is looked up", outbox, "entry.via === undefined && entry.sent !== undefined", "entry.sent !== undefined", ways),
   one(
     "a wake whose reply is lost counts as told",
     outbox,
     "const absent = failed.reason",
-    'if (via !== undefined) return yield* park(run, "lost")\n    const absent = failed.reason',
+    'if (via !== undefined) return yield* park(entry, "lost")\n    const absent = failed.reason',
     ways
   ),
   one(

@@ -17,7 +17,7 @@ import { fromEffect } from "./actor.ts"
 import { History } from "./History.ts"
 import { Hooks } from "./Hooks.ts"
 import { type CallFailed, Session } from "./Session.ts"
-import { StateStore } from "./StateStore.ts"
+import { type NewEvent, StateStore } from "./StateStore.ts"
 
 export class Outbox extends Context.Service<
   Outbox,
@@ -69,6 +69,8 @@ const readingsApartMs = 2_000
 const retryMs = 1_000
 const retryMax = 60_000
 const hookRetryMs = 5_000
+/** A session that the gateway answers with "not now" may hold up the others for this long; then they go first. */
+const holdUpMs = 60_000
 /** Events can fall between a look at the ledger and the subscription; what was missed is seen this much later, in milliseconds. */
 export const OutboxLookEveryMs = Context.Reference<number>("holdfast/layers/OutboxLookEveryMs", { defaultValue: () => 1_000 })
 
@@ -81,6 +83,8 @@ const make = Effect.fnUntraced(function* (
   const lookEveryMs = yield* OutboxLookEveryMs
   const hooks = yield* Hooks
   const { outbox } = store.ledger
+  /** Since when the gateway says "not now" of a session's oldest entry. */
+  const refusedSince = new Map<string, number>()
   const oneTidying = Semaphore.makeUnsafe(1)
   let sentAtMs = -paceMs
 
@@ -88,14 +92,23 @@ const make = Effect.fnUntraced(function* (
   const until = (holds: () => boolean): Effect.Effect<void> =>
     Stream.merge(Stream.tick(lookEveryMs), store.events).pipe(Stream.takeUntil(holds), Stream.runDrain)
 
+  /** The entry to send: the oldest one, unless its session has held up the others for long enough. Each session keeps its order. */
+  const next = (nowMs: number): Entry | undefined => {
+    const holdsUp = ({ session }: Entry) => nowMs - (refusedSince.get(session) ?? nowMs) > holdUpMs
+    return outbox.values().find((entry) => bySession(entry) && !holdsUp(entry)) ?? outbox.values().find(bySession)
+  }
+  const refused = Effect.fnUntraced(function* ({ session }: Entry, { reason }: CallFailed) {
+    if (reason === "refused" && !refusedSince.has(session)) refusedSince.set(session, yield* Clock.currentTimeMillis)
+  })
+
   const deliver = Effect.fnUntraced(function* (absent: string | undefined): Effect.fn.Return<Delivery, StorageFailed> {
     yield* tidy(bySession)
     const nowMs = yield* Clock.currentTimeMillis
-    const entry = outbox.values().find(bySession)
+    const entry = next(nowMs)
     if (entry === undefined) return { _tag: "Empty" }
     const { run } = entry
     if (entry.via === undefined && entry.sent !== undefined && run !== absent) return { _tag: "Ambiguous", run }
-    if (isExpired(entry, nowMs)) return yield* park(run, expired(entry))
+    if (isExpired(entry, nowMs)) return yield* park(entry, expired(entry))
     yield* Effect.sleep(Math.max(0, sentAtMs + paceMs - (yield* Clock.currentTimeMillis)))
     const state = yield* session.state
     if (state._tag === "NotConnected") return { _tag: "Postponed", run, absent: run === absent, delayMs: retryMs, reason: "notConnected" }
@@ -124,13 +137,15 @@ const make = Effect.fnUntraced(function* (
         )
     )
 
-  const unacknowledged = Effect.fnUntraced(function* ({ run, via }: Entry, failed: CallFailed): Effect.fn.Return<Delivery, StorageFailed> {
+  const unacknowledged = Effect.fnUntraced(function* (entry: Entry, failed: CallFailed): Effect.fn.Return<Delivery, StorageFailed> {
+    const { run, via } = entry
+    yield* refused(entry, failed)
     // Lost on the way to making the session is not ambiguous: the first try was refused, so nothing was written.
     const absent = failed.reason === "refused" || !failed.sent || failed.method === "sessions.create"
     // Of what is held in memory nothing can be looked up: rather twice than not at all.
     if (!absent)
       return via === undefined ? { _tag: "Ambiguous", run } : { _tag: "Postponed", run, absent, delayMs: retryMs, reason: failed.reason }
-    if (isTerminal(failed)) return yield* park(run, refusal(failed))
+    if (isTerminal(failed)) return yield* park(entry, refusal(failed))
     return { _tag: "Postponed", run, absent, delayMs: delayOf(failed), reason: failed.code ?? failed.reason }
   })
 
@@ -149,12 +164,12 @@ const make = Effect.fnUntraced(function* (
     const again = Effect.andThen(Effect.sleep(readingsApartMs), stands)
     const found = yield* Effect.result(Effect.flatMap(stands, (already) => (already ? Effect.succeed(true) : again)))
     if (Result.isFailure(found)) {
-      if (isTerminal(found.failure)) return yield* park(run, refusal(found.failure))
+      yield* refused(entry, found.failure)
+      if (isTerminal(found.failure)) return yield* park(entry, refusal(found.failure))
       return { _tag: "Postponed", run, delayMs: delayOf(found.failure), reason: found.failure.code ?? found.failure.reason }
     }
     if (!found.success) return { _tag: "Absent", run }
-    yield* store.append({ type: "entry.acknowledged", run, how: "history" })
-    return { _tag: "Settled", run }
+    return yield* settle(entry, { type: "entry.acknowledged", run, how: "history" })
   })
 
   const deliverHook = Effect.fnUntraced(function* (): Effect.fn.Return<Delivery, StorageFailed> {
@@ -162,13 +177,13 @@ const make = Effect.fnUntraced(function* (
     const entry = outbox.values().find(byHooks)
     if (entry === undefined) return { _tag: "Empty" }
     const { run } = entry
-    if (isExpired(entry, yield* Clock.currentTimeMillis)) return yield* park(run, expired(entry))
+    if (isExpired(entry, yield* Clock.currentTimeMillis)) return yield* park(entry, expired(entry))
     yield* Effect.sleep(paceMs)
     if (entry.sent === undefined) yield* store.append({ type: "entry.sent", run, gatewayBootId: "" })
     return yield* Effect.matchEffect(hooks.wake(wakeText(entry)), {
       onSuccess: () => acknowledge(entry),
       onFailure: ({ terminal, reason }): Effect.Effect<Delivery, StorageFailed> =>
-        terminal ? park(run, reason) : Effect.succeed({ _tag: "Postponed", run, absent: false, delayMs: hookRetryMs, reason })
+        terminal ? park(entry, reason) : Effect.succeed({ _tag: "Postponed", run, absent: false, delayMs: hookRetryMs, reason })
     })
   })
 
@@ -184,11 +199,15 @@ const make = Effect.fnUntraced(function* (
     return Effect.flatMap(Effect.forkDetach(oneTidying.withPermit(work), { startImmediately: true }), Fiber.join)
   }
 
-  const acknowledge = ({ run, via }: Entry) =>
-    Effect.as(store.append({ type: "entry.acknowledged", run, how: "reply", ...(via && { via }) }), { _tag: "Settled", run } as const)
+  const acknowledge = (entry: Entry) =>
+    settle(entry, { type: "entry.acknowledged", run: entry.run, how: "reply", ...(entry.via && { via: entry.via }) })
 
-  const park = (run: string, reason: string) =>
-    Effect.as(store.append({ type: "entry.parked", run, reason }), { _tag: "Settled", run } as const)
+  const park = (entry: Entry, reason: string) => settle(entry, { type: "entry.parked", run: entry.run, reason })
+
+  const settle = ({ run, session }: Entry, event: NewEvent) => {
+    refusedSince.delete(session)
+    return Effect.as(store.append(event), { _tag: "Settled", run } as const)
+  }
 
   return {
     arrival: until(() => outbox.values().some(bySession)),
