@@ -8,6 +8,14 @@ const parked = "test/layers/ParkedEntries.test.ts"
 
 export const backlogMutants: ReadonlyArray<Mutant> = [
   one(
+    "the folders of a digest's runs go before anybody was told of them",
+    "src/layers/Compaction.ts",
+    "digested.has(run) ||",
+    "",
+    "test/layers/Compaction.test.ts"
+  ),
+  one("the folder of a parked report goes", "src/layers/Compaction.ts", "ledger.parked.has(run) ||", "", "test/layers/Compaction.test.ts"),
+  one(
     "a digest takes in what may stand in the transcript",
     domain,
     "sent === undefined && runs === undefined",

@@ -106,7 +106,7 @@ const settled = ({ run, outcome, reason, startedAtMs, durationMs, fields, report
     ...(startedAtMs === null || identity === undefined ? [] : [paint.dim(`${length(Math.max(0, startedAtMs - identity.slotAtMs))} late`)]),
     ...Object.entries(fields).map(([key, value]) => paint.dim(`${shown(key)}=${shown(value)}`)),
     ...(reason === "" || outcome === "success" ? [] : [shown(reason)]),
-    ...(report === null ? [] : [paint.dim("to be reported")])
+    ...(report === null ? [] : [paint.dim(`to be reported${report.via === undefined ? "" : ` by ${report.via}, lossy`}`)])
   ].join("  ")
 }
 

@@ -145,7 +145,7 @@ const sentence = (event: JournalEvent, slotMs: number, at: (ms: number) => strin
       return [`${when}  ${shown(event.by)} released it`]
     case "run.settled":
       return [
-        `${when}  ${event.outcome} after ${length(event.durationMs)}${event.reason === "" ? "" : `: ${shown(event.reason)}`}${event.report === null ? "" : `; to be told to ${shown(event.report.session)}`}`
+        `${when}  ${event.outcome} after ${length(event.durationMs)}${event.reason === "" ? "" : `: ${shown(event.reason)}`}${event.report === null ? "" : `; to be told to ${shown(event.report.session)}${event.report.via === undefined ? "" : ` by ${event.report.via}, lossy`}`}`
       ]
     case "entry.acknowledged":
       return [`${when}  ${event.via === undefined ? "the session has it" : `the gateway took it by ${event.via}, which may lose it`}`]

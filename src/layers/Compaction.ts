@@ -122,7 +122,10 @@ const prune = Effect.fnUntraced(function* (directory: string, live: Ledger, { ru
 const pruneRuns = Effect.fnUntraced(function* (directory: string, ledger: Ledger, { runs, days }: Retention, nowMs: number) {
   const disk = yield* Disk
   const folder = join(directory, "runs")
-  const open = (run: string) => ledger.outbox.has(run) || ledger.parked.has(run) || (ledger.runs.get(run)?.phase ?? "settled") !== "settled"
+  const untold = [...ledger.outbox.values(), ...[...ledger.parked.values()].flatMap(({ entry }) => entry ?? [])]
+  const digested = new Set(untold.flatMap(({ runs = [] }) => runs))
+  const open = (run: string) =>
+    digested.has(run) || ledger.outbox.has(run) || ledger.parked.has(run) || (ledger.runs.get(run)?.phase ?? "settled") !== "settled"
   const named = (yield* disk.list(folder))
     .flatMap((run) => {
       const slotAtMs = parseRunId(run)?.slotAtMs

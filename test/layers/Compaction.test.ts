@@ -212,18 +212,25 @@ describe("a journal that grows", () => {
       yield* Effect.gen(function* () {
         const disk = yield* Disk
         const short: StateOptions = { ...small, history: { runs: 10, days: 36_500 } }
+        const parts: Array<string> = []
         const before = yield* opened(short, (store) =>
           Effect.gen(function* () {
             yield* store.append(adoption)
             for (const from of [1, 21, 41]) {
               yield* live(store, from, from + 20)
               for (const run of store.ledger.runs.keys()) yield* disk.makeDir(`/state/runs/${run}`)
+              if (from === 1) {
+                parts.push(...[...store.ledger.outbox.keys()].slice(0, 2))
+                yield* store.append({ type: "entries.digested", digest: "digest+x", session: "main", text: "", runs: parts })
+              }
               yield* store.compact
             }
             const { ledger } = store
             const kept = yield* disk.list("/state/runs")
             for (const { run } of ledger.unsettled()) assert.include(kept, run)
-            for (const run of ledger.outbox.keys()) assert.include(kept, run)
+            assert.lengthOf(parts, 2)
+            const waiting = [...ledger.outbox.keys()].filter((run) => run !== "digest+x")
+            for (const run of [...waiting, ...ledger.parked.keys(), ...parts]) assert.include(kept, run)
             assert.isBelow(kept.length, 60)
             return hashOf(ledger)
           })

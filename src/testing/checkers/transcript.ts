@@ -12,7 +12,8 @@ export interface TranscriptRow {
 /**
  * Compares the rows of one session, oldest first, with the reports that the journal owes it. `session`: only the reports
  * to this one (all). `throughMs`: a report of a run that settled later may still be on its way (none may). One that was
- * parked is on record as not delivered, and need not be there; one that was acknowledged has to be.
+ * parked is on record as not delivered, and need not be there; one that was acknowledged has to be. Reports that go by another
+ * way than `inject` are no rows.
  */
 export const checkTranscript = (
   events: ReadonlyArray<JournalEvent>,
@@ -33,11 +34,11 @@ export const checkTranscript = (
   for (const event of events) {
     switch (event.type) {
       case "run.settled":
-        if (event.report !== null) owe(event.run, event.report.session, event.atMs)
+        if (event.report !== null && event.report.via === undefined) owe(event.run, event.report.session, event.atMs)
         break
       case "entries.digested":
         for (const run of event.runs) reports.delete(label(run)) // None of them may have a row of its own from here on.
-        owe(event.digest, event.session, event.atMs)
+        if (event.via === undefined) owe(event.digest, event.session, event.atMs)
         break
       case "entry.collapsed":
         reports.delete(label(event.run))
