@@ -190,7 +190,7 @@ describe("a backlog", () => {
       )
       const stories = fc.sample(
         fc.record({ commitMs: fc.constantFrom(0, 120, 1_000), steps: fc.array(moves, { minLength: 6, maxLength: 16 }) }),
-        { seed: 20261122, numRuns: 60 }
+        { seed: 20261122, numRuns: 40 }
       )
       const seen = { digests: 0, collapsed: 0, parked: 0, rows: 0 }
       for (const { commitMs, steps } of stories) {
