@@ -12,6 +12,7 @@ import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { approvalMutants } from "./mutants/approval.ts"
 import { backfillMutants } from "./mutants/backfill.ts"
+import { backlogMutants } from "./mutants/backlog.ts"
 import { dayMutants } from "./mutants/days.ts"
 import { deviceMutants } from "./mutants/device.ts"
 import { evidenceMutants } from "./mutants/evidence.ts"
@@ -38,6 +39,7 @@ import { skillFolderMutants } from "./mutants/skillFolder.ts"
 import { survivorMutants } from "./mutants/survivors.ts"
 import { timeMutants } from "./mutants/time.ts"
 import { troubleMutants } from "./mutants/trouble.ts"
+import { wayMutants } from "./mutants/ways.ts"
 import { watchMutants } from "./mutants/watch.ts"
 import { whyMutants } from "./mutants/why.ts"
 
@@ -55,6 +57,8 @@ const histories = ["test/failures/link-history.test.ts"]
 const mutants: ReadonlyArray<Mutant> = [
   ...journalMutants,
   ...ledgerMutants,
+  ...backlogMutants,
+  ...wayMutants,
   ...lockMutants,
   ...simulatedMutants,
   ...realMutants,
@@ -155,8 +159,8 @@ const mutants: ReadonlyArray<Mutant> = [
     edits: [
       {
         file: "src/layers/Outbox.ts",
-        find: `return { _tag: "Ambiguous", run }\n    yield* Effect.sleep`,
-        put: `yield* Effect.void\n    yield* Effect.sleep`
+        find: `    if (entry.via === undefined && entry.sent !== undefined && run !== absent) return { _tag: "Ambiguous", run }\n`,
+        put: ""
       }
     ],
     tests: ["test/layers/Outbox.test.ts", ...histories]

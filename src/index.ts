@@ -72,8 +72,10 @@ export interface RuntimeOptions {
   readonly redact?: ReadonlyArray<string>
   /** Skill files run only as they were when somebody approved them (`holdfast skills approve`); `overrides` can say so of single ones. */
   readonly approval?: "required"
-  /** Without one the mode is `standalone`. */
-  readonly gateway?: { readonly url: string; readonly token?: string; readonly session?: string }
+  /** Without one the mode is `standalone`. `hookToken` is that of the gateway's hooks, for skills with `report: { via: "hooks" }`. */
+  readonly gateway?: { readonly url: string; readonly token?: string; readonly hookToken?: string; readonly session?: string }
+  /** When the reports that wait for a session become one: more than `above` wait, the oldest for longer than `afterMs`. Default: never. */
+  readonly digest?: { readonly afterMs: number; readonly above: number }
   /** The command that prompt skills hand their text to: `{ command: ["agent", "--file", "{promptFile}"], timeout, perDay, env }`. */
   readonly agent?: AgentSettings
   /** Start without firing anything; `release()` opens. */
@@ -147,8 +149,11 @@ export const createRuntime = async ({ skills = [], gateway, inspect, ...options 
     status: options.status === undefined ? undefined : resolve(options.status),
     skills: skills.filter((one) => typeof one !== "string"),
     skillsFolders: skills.filter((one) => typeof one === "string"),
-    gateway:
-      gateway === undefined ? undefined : { ...gateway, token: gateway.token === undefined ? undefined : Redacted.make(gateway.token) },
+    gateway: gateway && {
+      ...gateway,
+      token: gateway.token === undefined ? undefined : Redacted.make(gateway.token),
+      hookToken: gateway.hookToken === undefined ? undefined : Redacted.make(gateway.hookToken)
+    },
     inspect
   })
   const close = () => Effect.runPromise(Scope.close(scope, Exit.void))

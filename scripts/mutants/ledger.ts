@@ -18,8 +18,8 @@ export const ledgerMutants: ReadonlyArray<Mutant> = [
   one(
     "a report that was given up is still waiting",
     file,
-    "if (this.outbox.delete(event.run)) this.parked.set",
-    "if (this.outbox.has(event.run)) this.parked.set",
+    "          this.outbox.delete(event.run)\n          this.parked.set",
+    "          this.parked.set",
     oracle
   ),
   one(

@@ -4,7 +4,7 @@ import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
 import { join, resolve } from "node:path"
 import { EmbeddedGateway, loadScript, play } from "../gateway/index.ts"
-import { tokenVariable } from "../layers/Config.ts"
+import { hookTokenVariable, tokenVariable } from "../layers/Config.ts"
 import { defineCommand, exit } from "./command.ts"
 import { tokenIn } from "./gatewayToken.ts"
 import { userStateFolder } from "./place.ts"
@@ -16,7 +16,7 @@ export const portDefault = 3019
 export const command = defineCommand({
   about:
     "Serves the part of a gateway that Holdfast uses, on loopback: WebSocket sessions and HTTP health on one port. " +
-    `Its token is ${tokenVariable}, else the one in DIR/token, which is made for you. Transcripts are kept in DIR/transcripts. ` +
+    `Its token is ${tokenVariable}, else the one in DIR/token, which is made for you. With ${hookTokenVariable} set it has hooks. Transcripts are kept in DIR/transcripts. ` +
     "It is for trying and testing: kill it, stop it (kill -STOP), or give it a script of faults.",
   flags: {
     port: { type: "number", value: "N", min: 0, max: 65_535, about: `default: ${portDefault}; 0 takes any free one` },
@@ -37,7 +37,13 @@ export const command = defineCommand({
         const given = process.env[tokenVariable]?.trim() ?? ""
         const tokenFile = given === "" ? join(directory, "token") : undefined
         const token = tokenFile === undefined ? Redacted.make(given) : yield* tokenIn(tokenFile)
-        const gateway = yield* EmbeddedGateway.make({ port: flags.port ?? portDefault, token, directory: join(directory, "transcripts") })
+        const hookToken = process.env[hookTokenVariable]?.trim() ?? "" // Without one it has no hooks.
+        const gateway = yield* EmbeddedGateway.make({
+          port: flags.port ?? portDefault,
+          token,
+          ...(hookToken === "" ? {} : { hookToken: Redacted.make(hookToken) }),
+          directory: join(directory, "transcripts")
+        })
         const { port, url } = gateway
         if (out.json) out.value({ type: "gateway.listening", port, url, pid: process.pid, directory, token: tokenFile ?? tokenVariable })
         else {

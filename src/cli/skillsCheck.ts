@@ -165,11 +165,21 @@ const settings = (skill: SkillDefinition, approvals: ReadonlyMap<string, Approva
   ...(skill.timing === undefined ? [] : [["timing", timingText(skill.timing)] as const]),
   ...(budgetText(skill) === "" ? [] : [["budget", budgetText(skill)] as const]),
   ["needs", skill.needs.join(", ") || "nothing but this machine"],
-  ["report", `${skill.report.when}${skill.report.session === undefined ? "" : ` to ${shown(skill.report.session)}`}`],
+  ["report", reportText(skill)],
   ...(skill.evidence === undefined ? [] : [["evidence", evidenceText(skill.evidence)] as const]),
   ...(skill.pinned === undefined ? [] : [["approved", approvalText(approvals.get(skill.name))] as const]),
   ...(skill.env.length === 0 ? [] : [["env", skill.env.join(", ")] as const])
 ]
+
+const reportText = ({ report: { when, session, via, keepForMs, collapse } }: SkillDefinition): string =>
+  [
+    `${when}${session === undefined ? "" : ` to ${shown(session)}`}`,
+    ...(via === undefined
+      ? []
+      : [`via ${via}${via === "wake" || via === "hooks" ? " (lossy: the gateway takes it and may lose it)" : ""}`]),
+    ...(keepForMs === undefined ? [] : [`kept for ${showDuration(keepForMs)}`]),
+    ...(collapse === true ? ["only the newest that waits"] : [])
+  ].join(", ")
 
 const budgetText = ({ work }: SkillDefinition): string =>
   work._tag !== "Prompt"

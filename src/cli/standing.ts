@@ -109,7 +109,7 @@ const judge = (picture: Picture, running: boolean, ageMs: number): ReadonlyArray
     ...skills.flatMap(ofSkill),
     ...(problems.length === 0 ? [] : [warning(`${problems.length} of the skill files cannot be used`)]),
     ...parkedRuns.map(({ run, reason }) => warning(`${run} is parked: ${shown(reason)}`)),
-    ...(outbox.parked === 0 ? [] : [warning(`${outbox.parked} reports could not be delivered and are parked`)])
+    ...(outbox.parked === 0 ? [] : [warning(`${outbox.parked} reports could not be delivered and are parked: holdfast outbox lists them`)])
   ]
 }
 

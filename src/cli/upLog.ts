@@ -32,11 +32,19 @@ export const eventLine = (event: JournalEvent, out: Out): string | undefined => 
       return line(
         event.atMs,
         "report",
-        `${event.run}  ${paint.green("acknowledged")}${event.how === "history" ? " (found in the session's history)" : ""}`,
+        `${event.run}  ${paint.green("acknowledged")}${event.how === "history" ? " (found in the session's history)" : event.via === undefined ? "" : ` (by ${event.via}: taken, and may be lost)`}`,
         out
       )
     case "entry.parked":
       return line(event.atMs, "report", `${event.run}  ${paint.red("parked")}: ${shown(event.reason)}`, out)
+    case "entry.collapsed":
+      return line(event.atMs, "report", `${event.run}  collapsed into that of ${event.into}`, out)
+    case "entries.digested":
+      return line(event.atMs, "report", `${event.digest}  in place of ${event.runs.length} reports`, out)
+    case "entry.redriven":
+      return line(event.atMs, "report", `${event.run}  to be sent again, says ${shown(event.by)}`, out)
+    case "entry.dropped":
+      return line(event.atMs, "report", `${event.run}  given up by ${shown(event.by)}`, out)
     case "skill.quarantined":
       return line(event.atMs, "skill", `${event.skill}  ${paint.red("set aside")}: ${shown(event.why)}`, out)
     case "skill.released":
@@ -98,7 +106,7 @@ const settled = ({ run, outcome, reason, startedAtMs, durationMs, fields, report
     ...(startedAtMs === null || identity === undefined ? [] : [paint.dim(`${length(Math.max(0, startedAtMs - identity.slotAtMs))} late`)]),
     ...Object.entries(fields).map(([key, value]) => paint.dim(`${shown(key)}=${shown(value)}`)),
     ...(reason === "" || outcome === "success" ? [] : [shown(reason)]),
-    ...(report === null ? [] : [paint.dim("to be reported")])
+    ...(report === null ? [] : [paint.dim(`to be reported${report.via === undefined ? "" : ` by ${report.via}, lossy`}`)])
   ].join("  ")
 }
 

@@ -53,7 +53,8 @@ export const command = defineCommand({
         yield* readable(
           directory,
           eachEvent(directory, (event) => {
-            if ("run" in event && event.run === story.run) ofRun.push(event)
+            if ("run" in event ? event.run === story.run : event.type === "entries.digested" && event.runs.includes(story.run!))
+              ofRun.push(event)
           })
         )
       }
@@ -144,12 +145,20 @@ const sentence = (event: JournalEvent, slotMs: number, at: (ms: number) => strin
       return [`${when}  ${shown(event.by)} released it`]
     case "run.settled":
       return [
-        `${when}  ${event.outcome} after ${length(event.durationMs)}${event.reason === "" ? "" : `: ${shown(event.reason)}`}${event.report === null ? "" : `; to be told to ${shown(event.report.session)}`}`
+        `${when}  ${event.outcome} after ${length(event.durationMs)}${event.reason === "" ? "" : `: ${shown(event.reason)}`}${event.report === null ? "" : `; to be told to ${shown(event.report.session)}${event.report.via === undefined ? "" : ` by ${event.report.via}, lossy`}`}`
       ]
     case "entry.acknowledged":
-      return [`${when}  the session has it`]
+      return [`${when}  ${event.via === undefined ? "the session has it" : `the gateway took it by ${event.via}, which may lose it`}`]
     case "entry.parked":
       return [`${when}  the session was not told: ${shown(event.reason)}`]
+    case "entry.collapsed":
+      return [`${when}  the report of ${event.into} stands in for its own`]
+    case "entries.digested":
+      return [`${when}  its report became part of ${event.digest}, with ${event.runs.length - 1} others`]
+    case "entry.redriven":
+      return [`${when}  ${shown(event.by)} had its report sent again`]
+    case "entry.dropped":
+      return [`${when}  ${shown(event.by)} gave its report up`]
     default:
       return []
   }

@@ -53,4 +53,4 @@ const told = (facts: AttemptFacts, timeoutAtMs: number): Environment => ({
   HOLDFAST_RUN_DIRECTORY: facts.directory
 })
 
-const refused = /^(?:NODE_OPTIONS|NODE_EXTRA_CA_CERTS|LD_.*|DYLD_.*|GIT_.*|HOLDFAST_GATEWAY_TOKEN)$/i
+const refused = /^(?:NODE_OPTIONS|NODE_EXTRA_CA_CERTS|LD_.*|DYLD_.*|GIT_.*|HOLDFAST_(?:GATEWAY|HOOK)_TOKEN)$/i

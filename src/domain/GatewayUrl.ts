@@ -9,6 +9,8 @@ export interface GatewayUrl {
   readonly ws: string
   /** Of the probes: `http://localhost:3019/readyz`. */
   readonly readyz: string
+  /** Of the hook that takes a line for the next heartbeat. */
+  readonly hooksWake: string
   readonly distance: Distance
 }
 
@@ -35,8 +37,8 @@ export const gatewayUrl = (text: string, where = "gateway.url"): Result.Result<G
     return refused(where, text, "use wss:// to another machine: the token would travel in the clear")
   }
   if (url.protocol !== "ws:" && url.protocol !== "wss:") return refused(where, text, "use ws:// to this machine, wss:// to another")
-  const http = new URL("/readyz", url)
-  return Result.succeed({ ws: url.href, readyz: http.href.replace(/^ws/, "http"), distance })
+  const http = (path: string) => new URL(path, url).href.replace(/^ws/, "http")
+  return Result.succeed({ ws: url.href, readyz: http("/readyz"), hooksWake: http("/hooks/wake"), distance })
 }
 
 /** Compared whole: a prefix test would take `127.evil.example` for ourselves. */

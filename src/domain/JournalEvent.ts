@@ -23,6 +23,16 @@ const ScheduleFields = Schema.Union([
 const event = <const Type extends string, const Fields extends Schema.Struct.Fields>(type: Type, fields: Fields) =>
   Schema.Struct({ type: Schema.Literal(type), v: Schema.Literal(1), atMs: instant, ...fields })
 
+/** Ways by which an acknowledgement says only that the gateway took the text. */
+export const LossyWay = Schema.Literals(["wake", "hooks"])
+
+/** What a report is sent by and until when, beside what it says; nothing of it by default. */
+export const reportTerms = {
+  via: Schema.optionalKey(LossyWay),
+  expiresAtMs: Schema.optionalKey(instant),
+  collapse: Schema.optionalKey(Schema.Literal(true))
+}
+
 /** Every event there is, each with its fields. */
 export const JournalEvent = Schema.Union([
   event("runtime.started", { epoch: count, pid: count, version: text, bootId: Schema.optionalKey(text) }),
@@ -78,7 +88,10 @@ export const JournalEvent = Schema.Union([
   event("run.parked", { run: text, reason: text }),
   /** A parked run is tried again, and may do what is not on record. */
   event("run.released", { run: text, by: text }),
-  /** The commit point of a run. `report` says whether the session is to be told, and in which session. */
+  /**
+   * The commit point of a run. `report` says whether the session is to be told, in which session, by which way where it is not
+   * `inject`, until when, and whether a later report of the skill may stand in for it.
+   */
   event("run.settled", {
     run: text,
     outcome: Outcome,
@@ -88,13 +101,21 @@ export const JournalEvent = Schema.Union([
     /** Of a run that failed: the code of its last attempt, and the class of it. */
     failure: Schema.optionalKey(Schema.Struct({ code: text, class: Schema.Literals(["retryable", "terminal", "config", "link"]) })),
     fields: Schema.Record(text, Schema.Union([text, Schema.Finite, Schema.Boolean])),
-    report: Schema.NullOr(Schema.Struct({ session: text, text }))
+    report: Schema.NullOr(Schema.Struct({ session: text, text, ...reportTerms }))
   }),
 
   /** The first frame of a report left us: from here on it may stand in the transcript. */
   event("entry.sent", { run: text, gatewayBootId: text }),
-  event("entry.acknowledged", { run: text, how: Schema.Literals(["reply", "history"]) }),
+  /** With `via`, nothing can be looked up: the gateway only said that it took it. */
+  event("entry.acknowledged", { run: text, how: Schema.Literals(["reply", "history"]), via: Schema.optionalKey(LossyWay) }),
   event("entry.parked", { run: text, reason: text }),
+  /** A later report of the same skill, that of run `into`, stands in for this one. */
+  event("entry.collapsed", { run: text, into: text }),
+  /** The reports of these runs become one row: `digest` is an entry like any other from here on, and they are none any more. */
+  event("entries.digested", { digest: text, session: text, text, runs: Schema.Array(text), via: Schema.optionalKey(LossyWay) }),
+  /** Somebody asked for a parked entry to be sent again, or gave it up. */
+  event("entry.redriven", { run: text, by: text }),
+  event("entry.dropped", { run: text, by: text }),
 
   event("mode.changed", { from: text, to: text, reason: text }),
   event("clock.jumped", { byMs: instant })

@@ -70,12 +70,31 @@ export interface RunRecord {
 
 /** A report on its way to the session. Entries are delivered in the order in which their runs settled. */
 export interface Entry {
+  /** Or the identity of a digest. */
   readonly run: RunId
   readonly session: string
   readonly text: string
+  /** When its run settled, or the digest was made. */
   readonly settledAtMs: number
+  /** Not of entries of older versions, nor of digests. */
+  readonly outcome?: Outcome
+  /** The way it is sent, where it is not `inject`. */
+  readonly via?: "wake" | "hooks"
+  /** Unsent by then it is parked. */
+  readonly expiresAtMs?: number
+  /** A later report of the skill stands in for it while both wait. */
+  readonly collapse?: true
+  /** Of a digest: the runs whose reports it is in place of. */
+  readonly runs?: ReadonlyArray<RunId>
   /** Where and when the first frame left; from then on the entry may already stand in the transcript. */
   sent: { readonly atMs: number; readonly gatewayBootId: string } | undefined
+}
+
+/** An entry that waits for a person: sent again, or dropped. Of those that older versions parked only the reason may be known. */
+export interface Parked {
+  readonly reason: string
+  readonly atMs?: number
+  readonly entry?: Entry
 }
 
 /** Failures of a skill that are remembered by their instants: as many as a restart intensity may permit. */
@@ -102,7 +121,7 @@ export class Ledger {
   readonly runs = new Map<RunId, RunRecord>()
   /** The outbox: settled, to be reported, not acknowledged. */
   readonly outbox = new Map<RunId, Entry>()
-  readonly parked = new Map<RunId, string>()
+  readonly parked = new Map<RunId, Parked>()
   /** The latest approval of each skill, also of skills that are not adopted. */
   readonly approvals = new Map<string, Approval>()
   readonly slots = { run: 0, coalesced: 0, skipped: 0, missed: 0, superseded: 0 }
@@ -219,7 +238,19 @@ export class Ledger {
         if (this.outbox.delete(event.run)) this.acknowledged += 1
         return
       case "entry.parked":
-        if (this.outbox.delete(event.run)) this.parked.set(event.run, event.reason)
+        return this.#onEntry(event.run, (entry) => {
+          this.outbox.delete(event.run)
+          this.parked.set(event.run, { reason: event.reason, atMs: event.atMs, entry })
+        })
+      case "entry.collapsed":
+        this.outbox.delete(event.run)
+        return
+      case "entries.digested":
+        return this.#digest(event)
+      case "entry.redriven":
+        return this.#redrive(event.run)
+      case "entry.dropped":
+        this.parked.delete(event.run)
         return
       case "mode.changed":
         this.mode = event.to
@@ -229,6 +260,15 @@ export class Ledger {
       case "clock.jumped":
         return
     }
+  }
+
+  /** What can be sent again of a parked entry; of those that older versions parked, while the run is remembered. */
+  parkedEntry(run: RunId): Entry | undefined {
+    const parked = this.parked.get(run)
+    const settled = this.runs.get(run)?.settled
+    if (parked === undefined || parked.entry !== undefined) return parked?.entry
+    // Whether it had been sent is not known: it is looked up as if it had.
+    return settled?.report ? { ...entryOf(settled, settled.report), sent: { atMs: settled.atMs, gatewayBootId: "" } } : undefined
   }
 
   /** Runs that have no outcome yet, in the order of their claims. */
@@ -299,7 +339,7 @@ export class Ledger {
     run.process = undefined
     run.steps.clear()
     if (event.report !== null) {
-      this.outbox.set(event.run, { run: event.run, ...event.report, settledAtMs: event.atMs, sent: undefined })
+      this.outbox.set(event.run, entryOf(event, event.report))
     }
     this.#onSkill(run.skill, (skill) => {
       skill.last = run
@@ -314,6 +354,20 @@ export class Ledger {
     this.runs.set(event.run, run)
     this.settled += 1
     if (this.settled % runsRemembered === 0) this.#forget()
+  }
+
+  #digest({ digest, session, text, runs, via, atMs }: EventOf<"entries.digested">): void {
+    for (const run of runs) this.outbox.delete(run)
+    this.outbox.set(digest, { run: digest, session, text, settledAtMs: atMs, ...(via && { via }), runs, sent: undefined })
+  }
+
+  /** To the end of the queue, and no longer bound to what it was: somebody wants it sent. Whether it was sent once stays known. */
+  #redrive(run: RunId): void {
+    const entry = this.parkedEntry(run)
+    if (entry === undefined) return
+    const { expiresAtMs: _, collapse: __, ...rest } = entry
+    this.parked.delete(run)
+    this.outbox.set(run, rest)
   }
 
   /** The runtime before this one died, and not the machine under it: a skill that was alone at work may be why. */
@@ -360,6 +414,14 @@ export class Ledger {
 /** The schedule of a skill, with the slots that only the journal knows. */
 export const withHistory = (schedule: Schedule, { owedAtMs }: Pick<SkillRecord, "owedAtMs">): Schedule =>
   schedule._tag === "After" ? { ...schedule, knownMs: owedAtMs } : schedule
+
+const entryOf = ({ run, outcome, atMs }: EventOf<"run.settled">, report: NonNullable<EventOf<"run.settled">["report"]>): Entry => ({
+  run,
+  ...report,
+  settledAtMs: atMs,
+  outcome,
+  sent: undefined
+})
 
 const settleThrough = (skill: SkillRecord, throughMs: number): void => {
   skill.settledThroughMs = Math.max(skill.settledThroughMs, throughMs)

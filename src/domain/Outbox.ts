@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto"
 import type { Entry } from "./Ledger.ts"
 import type { RunId } from "./Run.ts"
+import type { ReportWay } from "./Skill.ts"
 import { type InjectParams, labelMax, type Message, textOf } from "./Wire.ts"
 
 /** The session that results are reported to unless the config names another. */
@@ -18,12 +19,28 @@ export const label = (run: RunId): string => {
   return `${whole.slice(0, labelMax - digest.length - 1)}.${digest}`
 }
 
-/** What is sent for an entry. */
-export const injection = ({ run, session, text }: Entry): InjectParams => ({
-  sessionKey: session,
-  message: text === "" ? run : text.length <= reportMax ? text : `${text.slice(0, reportMax - 1)}\u2026`,
-  label: label(run)
-})
+/** What is sent for an entry that becomes a row. */
+export const injection = (entry: Entry): InjectParams => ({ sessionKey: entry.session, message: message(entry), label: label(entry.run) })
+
+/** What is sent for an entry that becomes a line for the next heartbeat. `now` would start a turn of a model, which costs. */
+export const wakeText = (entry: Entry): string => `[${label(entry.run)}]\n\n${message(entry)}`
+
+const message = ({ run, text }: Entry): string =>
+  text === "" ? run : text.length <= reportMax ? text : `${text.slice(0, reportMax - 1)}\u2026`
+
+/** The scope that a way needs of the session; `hooks` goes by HTTP. */
+export const scopeOf = (via: Entry["via"]): string | undefined =>
+  via === undefined ? "operator.admin" : via === "wake" ? "operator.write" : undefined
+
+/** The least scopes that serve these ways. The conversation is read in any case. */
+export const scopesFor = (ways: Iterable<ReportWay>): ReadonlyArray<string> => {
+  const asked = new Set(ways)
+  return [
+    "operator.read",
+    ...(asked.has("inject") || asked.has("wake") ? ["operator.write"] : []),
+    ...(asked.has("inject") ? ["operator.admin"] : [])
+  ]
+}
 
 /** Whether a row is the report of this run. The gateway writes the label in brackets before the text. */
 export const isReportOf = (run: RunId, message: Message): boolean =>

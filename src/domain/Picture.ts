@@ -1,6 +1,6 @@
 /** The whole picture, as `status.json` has it: what the runtime is doing, why, and how everything in it stands. */
 import type { Problem } from "./Errors.ts"
-import type { Ledger, RunRecord } from "./Ledger.ts"
+import type { Entry, Ledger, RunRecord } from "./Ledger.ts"
 import type { Outcome } from "./Outcome.ts"
 import { iso } from "./Run.ts"
 
@@ -99,6 +99,46 @@ export const outboxPicture = (ledger: Ledger): Picture["outbox"] => {
     acknowledged: ledger.acknowledged
   }
 }
+
+/** One report that is not in its session, as `outbox` shows it. */
+export interface EntryPicture {
+  readonly run: string
+  readonly state: "waiting" | "parked"
+  /** Since its run settled; not known of some that older versions parked. */
+  readonly ageMs?: number
+  readonly settledAt?: string
+  readonly session?: string
+  readonly via?: string
+  /** Of a digest: whose reports it is in place of. */
+  readonly runs?: ReadonlyArray<string>
+  readonly sentAt?: string
+  readonly parkedAt?: string
+  readonly reason?: string
+}
+
+/** Those that wait, in the order in which they go, then the parked ones. */
+export const entryPictures = (ledger: Ledger, nowMs: number): ReadonlyArray<EntryPicture> => [
+  ...[...ledger.outbox.values()].map((entry): EntryPicture => ({ run: entry.run, state: "waiting", ...entryPicture(entry, nowMs) })),
+  ...[...ledger.parked].map(([run, { reason, atMs }]): EntryPicture => {
+    const entry = ledger.parkedEntry(run)
+    return {
+      run,
+      state: "parked",
+      ...(entry === undefined ? {} : entryPicture(entry, nowMs)),
+      ...(atMs === undefined ? {} : { parkedAt: iso(atMs) }),
+      reason
+    }
+  })
+]
+
+const entryPicture = ({ settledAtMs, session, via, runs, sent }: Entry, nowMs: number) => ({
+  ageMs: Math.max(0, nowMs - settledAtMs),
+  settledAt: iso(settledAtMs),
+  session,
+  ...(via && { via }),
+  ...(runs && { runs }),
+  ...(sent === undefined ? {} : { sentAt: iso(sent.atMs) })
+})
 
 /** One run as `runs` shows it. */
 export const runPicture = (run: RunRecord) => ({

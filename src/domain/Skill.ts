@@ -37,6 +37,18 @@ export interface Retry {
 /** Which settled runs the session is told of. `change` is the first run, a failure, and the recovery after one. */
 export type ReportWhen = "always" | "change" | "failure" | "never"
 
+/** How a session is told of a run: by `inject` where no way is given, for as long as it takes, each report on its own. */
+export interface ReportTerms {
+  readonly when: ReportWhen
+  readonly session: string | undefined
+  readonly via?: ReportWay
+  /** From the run's end on, in milliseconds; then the report is parked. */
+  readonly keepForMs?: number
+  readonly collapse?: boolean
+}
+/** `inject`: a row of its own, looked up before it is sent twice. `wake`, `hooks`: a line for the next heartbeat, which may be lost. */
+export type ReportWay = "inject" | "wake" | "hooks" | "none"
+
 export interface SkillDefinition {
   /** `[a-z0-9-]`, at most 64 characters, equal to the folder's name. A renamed skill is a new skill. */
   readonly name: string
@@ -69,7 +81,7 @@ export interface SkillDefinition {
   /** What a start does with a process of it that outlived the last runtime; it is ended where nothing is said. */
   readonly onRuntimeDeath?: "kill" | "adopt"
   readonly needs: ReadonlyArray<Need>
-  readonly report: { readonly when: ReportWhen; readonly session: string | undefined }
+  readonly report: ReportTerms
   /** What a success has to leave behind; without it a run is `unproven`. */
   readonly evidence?: Evidence
   /** Names of variables handed on from our own environment, beyond the fixed allow-list. */

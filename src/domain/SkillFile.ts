@@ -94,7 +94,14 @@ export const SkillSettings = Schema.Struct({
   report: maybe(
     Schema.Struct({
       when: maybe(Schema.Literals(["always", "change", "failure", "never"])),
-      session: maybe(text(256, "the key of the session that is told"))
+      session: maybe(text(256, "the key of the session that is told")),
+      via: maybe(
+        Schema.Literals(["inject", "wake", "hooks", "none"]).annotate({
+          description: "inject (a row of its own), wake or hooks (for the next heartbeat; may be lost), none"
+        })
+      ),
+      keepFor: maybe(durationField(1_000, 366 * dayMs, "a report that could not be delivered within this is parked")),
+      collapse: maybe(Schema.Boolean.annotate({ description: "of the reports that wait only the newest is sent" }))
     })
   ),
   evidence: maybe(
@@ -257,7 +264,13 @@ export const draftSkill = ({
     onInterruption: settings.onInterruption ?? skillDefaults.onInterruption,
     ...(settings.onRuntimeDeath === undefined ? {} : { onRuntimeDeath: settings.onRuntimeDeath }),
     needs: [...new Set(settings.needs ?? skillDefaults.needs)],
-    report: { when: report?.when ?? skillDefaults.report.when, session: report?.session },
+    report: {
+      when: report?.when ?? skillDefaults.report.when,
+      session: report?.session,
+      ...(report?.via === undefined ? {} : { via: report.via }),
+      ...(report?.keepFor === undefined ? {} : { keepForMs: parseDuration(report.keepFor)! }),
+      ...(report?.collapse === undefined ? {} : { collapse: report.collapse })
+    },
     ...(evidence === undefined ? {} : { evidence: { files: evidence.files ?? [], fields: evidence.fields ?? [], atLeastMs, atMostMs } }),
     env: [...new Set(settings.env ?? skillDefaults.env)]
   })

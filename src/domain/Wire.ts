@@ -148,6 +148,15 @@ export const InjectParams = Schema.Struct({ sessionKey: text, message: text, lab
 export type InjectParams = typeof InjectParams.Type
 export const Injected = Schema.Struct({ ok: Schema.Literal(true), messageId: optional(text) })
 
+/** Leaves a line for the next heartbeat of a session, or starts one now. Held in memory, the last 20 of them: a reply says only that it was taken. */
+export const WakeParams = Schema.Struct({ mode: Schema.Literals(["now", "next-heartbeat"]), text, sessionKey: optional(text) })
+export type WakeParams = typeof WakeParams.Type
+/** How many lines a gateway holds at most. */
+export const wakesMax = 20
+
+/** Body of `POST /hooks/wake`, with the hook token as bearer. */
+export const HookWakeBody = Schema.Struct({ text, mode: optional(Schema.Literals(["now", "next-heartbeat"])) })
+
 /** Makes a session, or finds the one that has this key. */
 export const CreateParams = Schema.Struct({ key: text })
 export const Created = Schema.Struct({ key: optional(text), sessionId: optional(text) })
@@ -164,6 +173,7 @@ export const methods = {
   health: { params: Schema.Struct({}), result: Health },
   "chat.history": { params: HistoryParams, result: History },
   "chat.inject": { params: InjectParams, result: Injected },
+  wake: { params: WakeParams, result: Schema.Unknown },
   "sessions.create": { params: CreateParams, result: Created },
   "sessions.messages.subscribe": { params: SubscribeParams, result: Schema.Unknown }
 } as const

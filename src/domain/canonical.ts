@@ -8,9 +8,9 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { createHash } from "node:crypto"
-import { type EventOf, JournalEvent } from "./JournalEvent.ts"
-import { Ledger, type RunRecord, type SkillRecord } from "./Ledger.ts"
-import { type Phase, phases } from "./Outcome.ts"
+import { type EventOf, JournalEvent, reportTerms } from "./JournalEvent.ts"
+import { type Entry, Ledger, type Parked, type RunRecord, type SkillRecord } from "./Ledger.ts"
+import { Outcome, type Phase, phases } from "./Outcome.ts"
 
 /** How many lines `linesOf` gives. */
 export const lineCount = (ledger: Ledger): number =>
@@ -25,7 +25,7 @@ export const linesOf = function* (ledger: Ledger): Generator<string, void> {
   }
   for (const run of ledger.runs.values()) yield JSON.stringify({ run: encodeRun(flat(run)) })
   for (const entry of ledger.outbox.values()) yield JSON.stringify({ entry: encodeEntry(entry) })
-  for (const parked of ledger.parked) yield JSON.stringify({ parked })
+  for (const [run, parked] of ledger.parked) yield JSON.stringify({ parked: encodeParked(flatParked(run, parked)) })
   for (const [skill, approval] of ledger.approvals) yield JSON.stringify({ approved: encodeApproved({ skill, ...approval }) })
 }
 
@@ -122,10 +122,17 @@ const EntryLine = Schema.Struct({
   session: text,
   text,
   settledAtMs: instant,
-  sent: Schema.optional(Schema.Struct({ atMs: instant, gatewayBootId: text }))
+  sent: Schema.optional(Schema.Struct({ atMs: instant, gatewayBootId: text })),
+  outcome: Schema.optionalKey(Outcome),
+  ...reportTerms,
+  runs: Schema.optionalKey(Schema.Array(text))
 })
 
-const ParkedLine = Schema.Tuple([text, text])
+/** The run and the reason; then what a later version knows beside them. */
+const ParkedLine = Schema.Union([
+  Schema.Tuple([text, text]),
+  Schema.Tuple([text, text, Schema.Struct({ atMs: instant, entry: EntryLine })])
+])
 
 const ApprovedLine = Schema.Struct({ skill: text, digest: text, by: text, atMs: instant })
 
@@ -133,6 +140,7 @@ const encodeTotals = Schema.encodeSync(TotalsLine)
 const encodeSkill = Schema.encodeSync(SkillLine)
 const encodeRun = Schema.encodeSync(RunLine)
 const encodeEntry = Schema.encodeSync(EntryLine)
+const encodeParked = Schema.encodeSync(ParkedLine)
 const encodeApproved = Schema.encodeSync(ApprovedLine)
 
 const taking = <A>(schema: Schema.Codec<A>, put: (ledger: Ledger, value: A) => void) => {
@@ -168,10 +176,17 @@ const take = {
     ledger.skills.set(rest.name, { ...rest, schedule, ...standing, last: last && mapped(last), lastSuccessAtMs, promptsAtMs })
   }),
   run: taking(RunLine, (ledger, run) => void ledger.runs.set(run.run, mapped(run))),
-  entry: taking(EntryLine, (ledger, { sent, ...rest }) => void ledger.outbox.set(rest.run, { ...rest, sent })),
-  parked: taking(ParkedLine, (ledger, [run, reason]) => void ledger.parked.set(run, reason)),
+  entry: taking(EntryLine, (ledger, entry) => void ledger.outbox.set(entry.run, entryOf(entry))),
+  parked: taking(ParkedLine, (ledger, [run, reason, more]) => {
+    ledger.parked.set(run, { reason, ...(more && { atMs: more.atMs, entry: entryOf(more.entry) }) })
+  }),
   approved: taking(ApprovedLine, (ledger, { skill, ...approval }) => void ledger.approvals.set(skill, approval))
 }
+
+const entryOf = ({ sent, ...rest }: typeof EntryLine.Type): Entry => ({ ...rest, sent })
+
+const flatParked = (run: string, { reason, atMs, entry }: Parked): typeof ParkedLine.Type =>
+  atMs === undefined || entry === undefined ? [run, reason] : [run, reason, { atMs, entry }]
 
 /** Without what says nothing: so a state has one form, whatever the version knows beside it. */
 const flatSkill = ({ failedAtMs, deaths, owedAtMs, last, promptsAtMs, ...skill }: SkillRecord): typeof SkillLine.Type => ({

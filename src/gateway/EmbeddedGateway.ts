@@ -15,18 +15,21 @@ import type * as Scope from "effect/Scope"
 import type { ListenFailed, StateUnusable } from "../domain/Errors.ts"
 import * as Wire from "../domain/Wire.ts"
 import { Client } from "./Client.ts"
-import { type Condition, fairCondition } from "./Condition.ts"
+import { fairCondition } from "./Condition.ts"
 import { type Control, makeControl } from "./Control.ts"
 import { judge } from "./handshake.ts"
 import { httpReply } from "./health.ts"
 import { address, type Listener, makeListener } from "./Listener.ts"
 import { answer, type Core, healthOf, methodNames, unavailable } from "./methods.ts"
 import { openTranscripts, type Row } from "./Transcripts.ts"
+import { hookReply, type Wake } from "./wakes.ts"
 
 export interface GatewayOptions {
   /** 0 takes any free port. */
   readonly port: number
   readonly token: Redacted.Redacted
+  /** Of the hooks; without it there are none. */
+  readonly hookToken?: Redacted.Redacted
   /** Holds the transcripts; made if it is missing. One gateway a folder. */
   readonly directory: string
   /** Between two `tick` events, in milliseconds. */
@@ -43,6 +46,8 @@ export interface EmbeddedGateway {
   readonly bootId: Effect.Effect<string>
   /** The committed rows of a session, oldest first; none for a session that does not exist. */
   readonly transcript: (sessionKey: string) => Effect.Effect<ReadonlyArray<Row>>
+  /** Lines for the next heartbeat, oldest first. */
+  readonly wakes: Effect.Effect<ReadonlyArray<Wake>>
   /** Its ways to fail. */
   readonly control: Control
 }
@@ -62,6 +67,7 @@ export const EmbeddedGateway = {
     const core: Core = {
       condition,
       transcripts: yield* openTranscripts(options.directory),
+      wakes: [],
       broadcast: (event, payload, hears = () => true) => {
         for (const client of clients) if (client.scopes !== undefined && hears(client)) client.tell(event, payload)
       }
@@ -69,7 +75,7 @@ export const EmbeddedGateway = {
     const settings = { token: options.token, tickIntervalMs: options.tickIntervalMs ?? Wire.tickIntervalMs }
 
     const listener: Listener = yield* makeListener(options.port, {
-      onRequest: (request, response) => run(respond(condition, listener.port(), request, response)),
+      onRequest: (request, response) => run(respond(core, options.hookToken, listener.port(), request, response)),
       refuseUpgrade: (request) => (!isOurHost(request, listener.port()) ? 421 : condition.sessions === "refused" ? 503 : undefined),
       onSocket: (socket, request) => {
         // A page in a browser always says where it is from; none has business here.
@@ -89,6 +95,7 @@ export const EmbeddedGateway = {
       condition.bootId = randomUUID()
       yield* FiberSet.clear(requests) // What the old process had in its memory dies with it.
       core.transcripts = yield* openTranscripts(options.directory)
+      core.wakes.length = 0
       condition.bootedAtMs = yield* Clock.currentTimeMillis
     })
     yield* boot
@@ -108,6 +115,7 @@ export const EmbeddedGateway = {
       url: `ws://${address}:${listener.port()}`,
       bootId: Effect.sync(() => condition.bootId),
       transcript: (key) => Effect.sync(() => [...(core.transcripts.find(key)?.rows ?? [])]),
+      wakes: Effect.sync(() => [...core.wakes]),
       control: makeControl({ condition, listener, clients, boot })
     }
   })
@@ -177,12 +185,21 @@ const shakeHands = Effect.fnUntraced(function* (core: Core, { token, tickInterva
 })
 const events = ["connect.challenge", "tick", "health", "session.message", "chat", "shutdown"]
 
-const respond = Effect.fnUntraced(function* (condition: Condition, port: number, request: IncomingMessage, response: ServerResponse) {
+const respond = Effect.fnUntraced(function* (
+  { condition, wakes }: Core,
+  hookToken: Redacted.Redacted | undefined,
+  port: number,
+  request: IncomingMessage,
+  response: ServerResponse
+) {
   yield* condition.thawed.await
   if (condition.http === "resetting") return request.socket.resetAndDestroy()
-  const { status, body } = isOurHost(request, port)
-    ? httpReply(condition, yield* Clock.currentTimeMillis, request.method ?? "", (request.url ?? "").replace(/\?.*$/s, ""))
-    : { status: 421, body: { ok: false, error: "unknown host" } }
+  const path = (request.url ?? "").replace(/\?.*$/s, "")
+  const { status, body } = !isOurHost(request, port)
+    ? { status: 421, body: { ok: false, error: "unknown host" } }
+    : path === "/hooks/wake" && condition.http === "healthy" && condition.phase === "live"
+      ? yield* hookReply(wakes, hookToken, request)
+      : httpReply(condition, yield* Clock.currentTimeMillis, request.method ?? "", path)
   return response
     .writeHead(status, { "content-type": "application/json; charset=utf-8", "cache-control": "no-store" })
     .end(JSON.stringify(body))

@@ -13,17 +13,21 @@ import {
   labelMax,
   type Request,
   SubscribeParams,
+  WakeParams,
   type WireError
 } from "../domain/Wire.ts"
 import type { Client } from "./Client.ts"
 import type { Condition } from "./Condition.ts"
 import { keyProblem, type Row, type Transcript, type Transcripts } from "./Transcripts.ts"
+import { addWake, type Wake } from "./wakes.ts"
 
 /** What methods work on. */
 export interface Core {
   readonly condition: Condition
   /** Replaced at every boot by what is on disk. */
   transcripts: Transcripts
+  /** Lines for the next heartbeat, oldest first; a boot knows none. */
+  readonly wakes: Array<Wake>
   /** Tells every connected client that `hears` it; without `hears`, all. */
   readonly broadcast: (event: string, payload: unknown, hears?: (client: Client) => boolean) => void
 }
@@ -113,6 +117,19 @@ const methods = new Map<string, Method>([
   ],
   ["chat.history", method("operator.read", HistoryParams, (params, core) => history(core, params))],
   ["chat.inject", method("operator.admin", InjectParams, (params, core) => inject(core, params), true)],
+  [
+    "wake",
+    method(
+      "operator.write",
+      WakeParams,
+      ({ text, sessionKey }, { wakes }) =>
+        Effect.sync(() => {
+          addWake(wakes, { text, sessionKey })
+          return { ok: true }
+        }),
+      true
+    )
+  ],
   ["chat.send", method("operator.write", SendParams, (params, core) => send(core, params), true)]
 ])
 

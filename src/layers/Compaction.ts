@@ -24,7 +24,7 @@ import {
   segmentsIn
 } from "./Recovery.ts"
 
-/** How much history stays: what is older than either bound goes, except what is unsettled or unreported. */
+/** How much history stays: what is older than either bound goes, except what is unsettled or unreported, parked reports among that. */
 export interface Retention {
   readonly runs: number
   readonly days: number
@@ -122,7 +122,10 @@ const prune = Effect.fnUntraced(function* (directory: string, live: Ledger, { ru
 const pruneRuns = Effect.fnUntraced(function* (directory: string, ledger: Ledger, { runs, days }: Retention, nowMs: number) {
   const disk = yield* Disk
   const folder = join(directory, "runs")
-  const open = (run: string) => ledger.outbox.has(run) || (ledger.runs.get(run)?.phase ?? "settled") !== "settled"
+  const untold = [...ledger.outbox.values(), ...[...ledger.parked.values()].flatMap(({ entry }) => entry ?? [])]
+  const digested = new Set(untold.flatMap(({ runs = [] }) => runs))
+  const open = (run: string) =>
+    digested.has(run) || ledger.outbox.has(run) || ledger.parked.has(run) || (ledger.runs.get(run)?.phase ?? "settled") !== "settled"
   const named = (yield* disk.list(folder))
     .flatMap((run) => {
       const slotAtMs = parseRunId(run)?.slotAtMs

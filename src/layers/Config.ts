@@ -17,6 +17,7 @@ import * as Schema from "effect/Schema"
 import { AgentSettings, placed } from "../domain/Agent.ts"
 import { parseDuration } from "../domain/durations.ts"
 import { ConfigInvalid, shown } from "../domain/Errors.ts"
+import { digestDefault, type DigestTerms } from "../domain/Backlog.ts"
 import { checkFields, durationField, fieldName, type FieldProblem, textField } from "../domain/fields.ts"
 import { readText } from "../domain/FrontMatter.ts"
 import { type GatewayUrl, gatewayUrl } from "../domain/GatewayUrl.ts"
@@ -34,6 +35,8 @@ export const configName = "holdfast.config.json"
 export const configBytesMax = 262_144
 /** The variable that holds the gateway's token. */
 export const tokenVariable = "HOLDFAST_GATEWAY_TOKEN"
+/** The variable that holds the token of the gateway's hooks. */
+export const hookTokenVariable = "HOLDFAST_HOOK_TOKEN"
 
 const maybe = Schema.optionalKey
 const path = (description: string) =>
@@ -52,10 +55,25 @@ export const ConfigFile = Schema.Struct({
       session: maybe(
         textField((text) => text !== "" && text.length <= 256, "1 to 256 characters", "the key of the session that is told of results")
       ),
-      tokenFile: maybe(path("a file that holds the token, mode 0600"))
+      tokenFile: maybe(path("a file that holds the token, mode 0600")),
+      hookTokenFile: maybe(path("a file that holds the token of the gateway's hooks, mode 0600"))
     })
   ),
-  report: maybe(SkillSettings.fields.report.schema.annotate({ description: "for skills that do not say" })),
+  report: maybe(
+    Schema.Struct({
+      ...SkillSettings.fields.report.schema.fields,
+      digest: maybe(
+        Schema.Struct({
+          after: maybe(durationField(1_000, 366 * 86_400_000, "the oldest waits for longer than this; default: 30 minutes")),
+          above: maybe(
+            Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100_000 })).annotate({
+              description: "more than this wait; default: 10"
+            })
+          )
+        }).annotate({ description: "when the reports that wait for a session become one" })
+      )
+    }).annotate({ description: "for skills that do not say" })
+  ),
   env: maybe(SkillSettings.fields.env.schema.annotate({ description: "names of variables handed on to every skill" })),
   agent: maybe(AgentSettings.annotate({ description: "the command that prompt skills hand their text to" })),
   redact: maybe(
@@ -112,7 +130,10 @@ export interface RuntimeConfig {
   readonly gateway: { readonly url: GatewayUrl; readonly session: string | undefined } | undefined
   /** Also without `gateway`: its address may come from the command line. */
   readonly token: Redacted.Redacted<string> | undefined
+  /** Of the gateway's hooks. */
+  readonly hookToken: Redacted.Redacted<string> | undefined
   readonly report: SkillSettings["report"]
+  readonly digest: DigestTerms | undefined
   readonly env: ReadonlyArray<string>
   readonly agent: AgentSettings | undefined
   readonly redact: ReadonlyArray<string>
@@ -203,7 +224,11 @@ const load = Effect.fn("Config.load")(function* (
           url: yield* Effect.fromResult(gatewayUrl(config.gateway.url, place("gateway.url"))),
           session: config.gateway.session
         }
-  const tokenFile = optional(config.gateway?.tokenFile)
+  const { digest, ...report } = config.report ?? {}
+  const secret = Effect.fnUntraced(function* (variable: string, key: "tokenFile" | "hookTokenFile") {
+    const file = optional(config.gateway?.[key])
+    return (yield* tokenOfEnvironment(variable)) ?? (file === undefined ? undefined : yield* tokenOf(file, place(`gateway.${key}`)))
+  })
   return {
     file,
     state: optional(config.state),
@@ -211,8 +236,13 @@ const load = Effect.fn("Config.load")(function* (
     skillsFolders: (config.skillsFolders ?? []).map(absolute),
     zone,
     gateway,
-    token: (yield* tokenOfEnvironment) ?? (tokenFile === undefined ? undefined : yield* tokenOf(tokenFile, place("gateway.tokenFile"))),
-    report: config.report,
+    token: yield* secret(tokenVariable, "tokenFile"),
+    hookToken: yield* secret(hookTokenVariable, "hookTokenFile"),
+    report: config.report && report,
+    digest: digest && {
+      afterMs: digest.after === undefined ? digestDefault.afterMs : parseDuration(digest.after)!,
+      above: digest.above ?? digestDefault.above
+    },
     env: config.env ?? [],
     agent: config.agent && placed(config.agent, absolute),
     redact: config.redact ?? [],
@@ -248,12 +278,12 @@ const readFile = Effect.fnUntraced(function* (file: string): Effect.fn.Return<Co
   return yield* Effect.mapError(Effect.fromResult(readConfig(bytes, file)), (problems) => problems[0]!)
 })
 
-const tokenOfEnvironment = Effect.gen(function* () {
+const tokenOfEnvironment = Effect.fnUntraced(function* (variable: string) {
   const token = Option.getOrUndefined(
-    yield* Effect.orElseSucceed(EffectConfig.option(EffectConfig.Redacted(tokenVariable)), () => Option.none())
+    yield* Effect.orElseSucceed(EffectConfig.option(EffectConfig.Redacted(variable)), () => Option.none())
   )
   if (token === undefined || Redacted.value(token).trim() !== "") return token
-  return yield* refused("SECRET_MISSING", tokenVariable, "an empty variable", "the gateway's token", `set ${tokenVariable}, or unset it`)
+  return yield* refused("SECRET_MISSING", variable, "an empty variable", "the gateway's token", `set ${variable}, or unset it`)
 })
 
 /** The token in a file: one line, readable by its owner alone. Neither the value nor its length is ever shown. */

@@ -36,6 +36,8 @@ export const Question = Schema.Union([
   Schema.Struct({ id: Schema.Int, do: Schema.Literal("status") }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literal("release") }),
   Schema.Struct({ id: Schema.Int, do: Schema.Literals(["run.release", "run.cancel"]), run: Schema.String, by: Schema.String }),
+  Schema.Struct({ id: Schema.Int, do: Schema.Literal("entry.redrive"), run: Schema.optionalKey(Schema.String), by: Schema.String }),
+  Schema.Struct({ id: Schema.Int, do: Schema.Literal("entry.drop"), run: Schema.String, by: Schema.String }),
   Schema.Struct({
     id: Schema.Int,
     do: Schema.Literals(["skill.pause", "skill.resume"]),
@@ -159,6 +161,10 @@ const serve = (question: Question) =>
         return yield* runtime.releaseRun(question.run, question.by)
       case "run.cancel":
         return yield* runtime.cancelRun(question.run, question.by)
+      case "entry.redrive":
+        return yield* runtime.redriveEntries(question.run, question.by)
+      case "entry.drop":
+        return yield* runtime.dropEntry(question.run, question.by)
       case "step.begin":
         return yield* Effect.flatMap(stepsOf(question), (steps) => steps.begin(question.step, question.by))
       case "step.finish":

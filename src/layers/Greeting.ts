@@ -4,6 +4,7 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { GatewayUrl } from "../domain/GatewayUrl.ts"
+import { scopesFor } from "../domain/Outbox.ts"
 import * as Wire from "../domain/Wire.ts"
 import type { LostReason } from "../machines/session.ts"
 import type { Device } from "./Device.ts"
@@ -17,18 +18,22 @@ export interface Peer {
   readonly version: string
   /** Who we are to one on another machine; a gateway on this one knows us by its token alone. */
   readonly device?: Device | undefined
+  /** What to ask for, anew at each greeting; all that any report needs where nothing is said. */
+  readonly scopes?: Effect.Effect<ReadonlyArray<string>>
 }
 
 /** A line on which both sides know one another. */
 export interface Greeting {
   readonly line: Line
   readonly hello: Wire.HelloOk
+  /** What was asked for and not refused. */
+  readonly scopes: ReadonlyArray<string>
 }
 
 /** Dialing, upgrade and greeting together. */
 const handshakeMs = 5_000
-/** Results are reported by `chat.inject`, which is an admin's method. */
-const scopes = ["operator.read", "operator.write", "operator.admin"]
+/** Results are reported by `chat.inject` unless a skill says otherwise, and that is an admin's method. */
+const allScopes = Effect.succeed(scopesFor(["inject"]))
 /** What the gateway takes for its own machine without a device; with one that makes no pair, and a command line does. */
 const backend = { id: "gateway-client", mode: "backend", platform: process.platform }
 const paired = { id: "cli", mode: "cli", platform: process.platform }
@@ -36,13 +41,17 @@ const role = "operator"
 
 /** Dials and says who we are. The line is open when this succeeds, and it ends with the scope. */
 export const greet = Effect.fnUntraced(
-  function* (dial: Dial["Service"], { url, token, version, device }: Peer): Effect.fn.Return<Greeting, LineEnd, Scope.Scope> {
+  function* (
+    dial: Dial["Service"],
+    { url, token, version, scopes: asked = allScopes, device }: Peer
+  ): Effect.fn.Return<Greeting, LineEnd, Scope.Scope> {
+    const scopes = yield* asked
     const line = yield* dial.connect(url.ws)
     const first = Wire.parseFrame(yield* line.take)
     if (Result.isFailure(first) || first.success.type !== "event" || first.success.event !== "connect.challenge") {
       return yield* failed("notAGateway", "its first frame was not connect.challenge")
     }
-    const auth = yield* authentication(token, device, first.success.payload)
+    const auth = yield* authentication({ token, device, scopes }, first.success.payload)
     yield* line.send(
       Wire.request("connect", "connect", {
         minProtocol: Wire.protocol,
@@ -66,7 +75,7 @@ export const greet = Effect.fnUntraced(
       if (missing.length > 0) return yield* failed("unauthorized", `the token does not grant ${missing.join(", ")}`)
       const given = hello.success.auth?.deviceToken
       if (device !== undefined && given !== undefined && given !== auth.auth?.token) yield* kept(device, given)
-      return { line, hello: hello.success }
+      return { line, hello: hello.success, scopes }
     }
   },
   Effect.timeoutOrElse({ duration: handshakeMs, orElse: () => failed("silent", `no hello within ${handshakeMs} ms`) })
@@ -74,8 +83,7 @@ export const greet = Effect.fnUntraced(
 
 /** The token that we were given, else the one that this gateway gave our device; and the proof that we are that device. */
 const authentication = Effect.fnUntraced(function* (
-  token: Redacted.Redacted | undefined,
-  device: Device | undefined,
+  { token, device, scopes }: Pick<Peer, "token" | "device"> & { readonly scopes: ReadonlyArray<string> },
   payload: unknown
 ): Effect.fn.Return<Pick<Wire.ConnectParams, "auth" | "device">, LineEnd> {
   const shared = token ?? (device === undefined ? undefined : yield* ours(device.token))

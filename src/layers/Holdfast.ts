@@ -22,9 +22,12 @@ import {
   type StorageFailed
 } from "../domain/Errors.ts"
 import { approvalProblem } from "../domain/Approval.ts"
+import type { DigestTerms } from "../domain/Backlog.ts"
 import type { JournalEvent } from "../domain/JournalEvent.ts"
 import { checkFields, fieldName } from "../domain/fields.ts"
 import type { Ledger } from "../domain/Ledger.ts"
+import { scopesFor } from "../domain/Outbox.ts"
+import type { ReportWay } from "../domain/Skill.ts"
 import { looksSecret } from "../domain/Redaction.ts"
 import { gatewayUrl, type GatewayUrl } from "../domain/GatewayUrl.ts"
 import { type Intensity, startIntensity } from "../domain/policies/intensity.ts"
@@ -37,6 +40,7 @@ import { Dial } from "./Dial.ts"
 import { Disk } from "./Disk.ts"
 import { Gateway } from "./Gateway.ts"
 import { History } from "./History.ts"
+import * as Hooks from "./Hooks.ts"
 import { Inspection, type Inspector } from "./Inspection.ts"
 import { Outbox } from "./Outbox.ts"
 import { Pools, type PoolSizes } from "./Pools.ts"
@@ -80,10 +84,14 @@ export interface HoldfastOptions extends PoolSizes {
     | {
         readonly url: string | GatewayUrl
         readonly token?: Redacted.Redacted | undefined
+        /** Of the gateway's hooks, for reports that go that way. */
+        readonly hookToken?: Redacted.Redacted | undefined
         readonly session?: string | undefined
       }
     | undefined
   readonly report?: SkillSettings["report"] | undefined
+  /** When the reports that wait for a session become one digest; never where nothing is said. */
+  readonly digest?: DigestTerms | undefined
   /** Names of variables handed on to every skill. */
   readonly env?: ReadonlyArray<string> | undefined
   /** The command that prompt skills hand their text to, as in the config. A program that begins with `./` is one of the working directory. */
@@ -144,9 +152,15 @@ export const layer = (options: HoldfastOptions): Layer.Layer<Services, HoldfastE
           : typeof options.gateway.url === "string"
             ? yield* Effect.fromResult(gatewayUrl(options.gateway.url))
             : options.gateway.url
-      const link = url === undefined ? undefined : linkTo(url, options)
+      const ways = [...loaded.skills, ...given.map(({ definition }) => definition)].map(({ report: { via = "inject" } }) => via)
+      const link = url === undefined ? undefined : linkTo(url, options, ways)
       const handed = loaded.skills.flatMap((skill) => skill.env)
-      const secrets = secretsOf({ ours: env, handed, redact: options.redact ?? [], token: options.gateway?.token })
+      const secrets = secretsOf({
+        ours: env,
+        handed,
+        redact: options.redact ?? [],
+        tokens: [options.gateway?.token, options.gateway?.hookToken]
+      })
       const reread = Effect.map(load, (read) => withSecretsKnown(read, new Set([...handed, ...(options.redact ?? [])])))
       return Layer.merge(Control.layer, Watch.layer).pipe(
         Layer.provideMerge(
@@ -177,7 +191,18 @@ export type Link = Layer.Layer<Session | History | Gateway, never, StateStore>
 export const assembled = (
   options: Pick<
     HoldfastOptions,
-    "state" | "status" | "hold" | "drainDeadlineMs" | "starts" | "ramp" | "processes" | "pools" | "lookEveryMs" | "clockFromMs" | "onEvent"
+    | "state"
+    | "status"
+    | "hold"
+    | "drainDeadlineMs"
+    | "starts"
+    | "ramp"
+    | "processes"
+    | "pools"
+    | "lookEveryMs"
+    | "clockFromMs"
+    | "onEvent"
+    | "digest"
   >,
   household: Household,
   /** What is found when the skills are read again. */
@@ -201,7 +226,7 @@ export const assembled = (
     })
   )
   return working.pipe(
-    Layer.provide(Outbox.layer),
+    Layer.provide(Outbox.layer(options.digest)),
     Layer.provideMerge(link?.layer ?? noLink),
     Layer.provide([
       Run.layer({ session: link?.session }),
@@ -241,13 +266,28 @@ const listening = (listener: ((event: JournalEvent) => void) | undefined): Layer
         })
       )
 
-const linkTo = (url: GatewayUrl, { state, gateway }: HoldfastOptions): { readonly layer: Link; readonly session: string } => {
-  const session = gateway?.session ?? mainSession
+/** `ways` are those of the skills; a report may still wait that an earlier set of skills made. */
+const linkTo = (
+  url: GatewayUrl,
+  { state, gateway: { token, hookToken, session = mainSession } = { url } }: Pick<HoldfastOptions, "state" | "gateway">,
+  ways: ReadonlyArray<ReportWay>
+): { readonly layer: Link; readonly session: string } => {
   const device = url.distance === "remote" ? deviceIn(join(state, "device.json")) : undefined
   return {
     session,
-    layer: Layer.merge(History.layer({ session }), Gateway.layer(url)).pipe(
-      Layer.provideMerge(Session.layer({ url, token: gateway?.token, version, device })),
+    layer: Layer.mergeAll(
+      History.layer({ session }),
+      Gateway.layer(url),
+      hookToken === undefined ? Layer.empty : Hooks.layer(url, hookToken)
+    ).pipe(
+      Layer.provideMerge(
+        Layer.unwrap(
+          StateStore.useSync(({ ledger: { outbox } }) => {
+            const scopes = Effect.sync(() => scopesFor([...ways, ...outbox.values().map(({ via }): ReportWay => via ?? "inject")]))
+            return Session.layer({ url, token, version, scopes, device })
+          })
+        )
+      ),
       Layer.provide(Dial.layer)
     )
   }

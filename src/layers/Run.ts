@@ -11,9 +11,9 @@ import type { Refused, StorageFailed } from "../domain/Errors.ts"
 import { showDuration } from "../domain/durations.ts"
 import type { RunRecord } from "../domain/Ledger.ts"
 import { decideReport } from "../domain/policies/report.ts"
-import { interruptionsMax, type SkillDefinition } from "../domain/Skill.ts"
+import { interruptionsMax, type ReportTerms, type SkillDefinition } from "../domain/Skill.ts"
 import { anyTime } from "../domain/Timing.ts"
-import { reportText } from "../domain/Report.ts"
+import { cutReport, reportText, wholeReport } from "../domain/Report.ts"
 import { cancelled, type RunInput, runMachine, type Settlement } from "../machines/run.ts"
 import { type ActorArgs, fromEffect, plug } from "./actor.ts"
 import { stillApproved } from "./Approval.ts"
@@ -228,7 +228,8 @@ const settle = Effect.fnUntraced(function* (
   const startedAtMs = store.ledger.runs.get(run)?.startedAtMs ?? null
   const durationMs = startedAtMs === null ? 0 : Math.max(0, (yield* Clock.currentTimeMillis) - startedAtMs) // The clock may have been set back meanwhile.
   const previousOutcome = store.ledger.skills.get(definition.name)?.last?.settled?.outcome
-  const told = session !== undefined && decideReport(definition.report.when, { outcome, previousOutcome })
+  const { when, via, session: to = session } = definition.report
+  const told = session !== undefined && via !== "none" && decideReport(when, { outcome, previousOutcome })
   const settled = {
     type: "run.settled",
     run,
@@ -239,10 +240,20 @@ const settle = Effect.fnUntraced(function* (
     fields,
     ...(failure === undefined ? {} : { failure })
   } as const
-  const report = told ? { session: definition.report.session ?? session, text: reportText(settled, summary) } : null
+  const nowMs = yield* Clock.currentTimeMillis
+  const whole = reportText(settled, summary)
+  const text = cutReport(run, whole)
+  if (told && text !== whole) yield* store.view(wholeReport(run), whole) // First: what the report points at is there.
+  const report = told ? { session: to!, text, ...termsOf(definition.report, nowMs) } : null
   const { events, tell } = yield* consequences(definition, outcome, failure?.class)
   yield* store.append({ ...settled, report }, ...events)
   yield* tell
+})
+
+const termsOf = ({ via, keepForMs, collapse }: ReportTerms, nowMs: number) => ({
+  ...(via === "wake" || via === "hooks" ? { via } : {}),
+  ...(keepForMs === undefined ? {} : { expiresAtMs: nowMs + keepForMs }),
+  ...(collapse === true ? { collapse } : {})
 })
 
 /** The end of a run whose first attempt would begin too long after its slot; one that makes good a slot of the past is late on purpose. */

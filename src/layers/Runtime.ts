@@ -21,6 +21,7 @@ import { adopt } from "./Adoption.ts"
 import * as GatewayLayer from "./Gateway.ts"
 import { Inspection, under } from "./Inspection.ts"
 import * as OutboxLayer from "./Outbox.ts"
+import { dropEntry, redriveEntries } from "./ParkedEntries.ts"
 import type { Process } from "./Process.ts"
 import type { NextSkills, Reloaded } from "./Reloading.ts"
 import { Run } from "./Run.ts"
@@ -72,6 +73,10 @@ export class Runtime extends Context.Service<
     /** Lets a parked run be tried again, or settles it as cancelled. */
     readonly releaseRun: Supervisor["Service"]["releaseRun"]
     readonly cancelRun: Supervisor["Service"]["cancelRun"]
+    /** Has a parked report sent again, or all of them with no run; gives those that are. Refuses with ENTRY_NOT_PARKED or ENTRY_GONE. */
+    readonly redriveEntries: (run: RunId | undefined, by: string) => Effect.Effect<ReadonlyArray<RunId>, Refused | StorageFailed>
+    /** Gives a parked report up. Refuses with ENTRY_NOT_PARKED. */
+    readonly dropEntry: (run: RunId, by: string) => Effect.Effect<void, Refused | StorageFailed>
     /** Puts on record that somebody has looked at these skills' files. The next start goes by it, and the next reload. */
     readonly approve: (
       skills: ReadonlyArray<{ readonly skill: string; readonly digest: string }>,
@@ -209,6 +214,8 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
     releaseSkill: (skill, by) => Effect.andThen(started, supervisor.release(skill, by)),
     releaseRun: (id, by) => Effect.andThen(started, supervisor.releaseRun(id, by)),
     cancelRun: (id, by) => Effect.andThen(started, supervisor.cancelRun(id, by)),
+    redriveEntries: (id, by) => Effect.provideContext(redriveEntries(id, by), services),
+    dropEntry: (id, by) => Effect.provideContext(dropEntry(id, by), services),
     approve: (skills, by) => store.append(...skills.map((one) => ({ type: "skill.approved", ...one, by }) as const)),
     reload: Effect.andThen(started, reload),
     drain: Effect.suspend(() => {

@@ -18,14 +18,14 @@ export interface SecretsKnown {
   readonly handed: Iterable<string>
   /** Names of variables that are secrets, whatever they look like. */
   readonly redact: Iterable<string>
-  /** The gateway's. */
-  readonly token: Redacted.Redacted | undefined
+  /** The gateway's, as far as there are any. */
+  readonly tokens: ReadonlyArray<Redacted.Redacted | undefined>
 }
 
-export const secretsOf = ({ ours, handed, redact, token }: SecretsKnown): Redaction => {
+export const secretsOf = ({ ours, handed, redact, tokens }: SecretsKnown): Redaction => {
   const valued = (names: Iterable<string>) => [...new Set(names)].map((name) => ({ name, value: ours[name] ?? "" }))
   return redactionOf([
-    ...(token === undefined ? [] : [{ name: "gateway token", value: Redacted.value(token) }]),
+    ...tokens.flatMap((token) => (token === undefined ? [] : [{ name: "gateway token", value: Redacted.value(token) }])),
     ...valued(redact),
     ...valued(handed).filter(looksSecret)
   ])

@@ -39,7 +39,7 @@ export const frameTooLarge = "FRAME_TOO_LARGE"
 
 /** Whether calls can be made now, and to which boot of the gateway. */
 export type SessionState =
-  | { readonly _tag: "Connected"; readonly bootId: string; readonly sinceMs: number }
+  | { readonly _tag: "Connected"; readonly bootId: string; readonly sinceMs: number; readonly scopes: ReadonlyArray<string> }
   | { readonly _tag: "NotConnected" }
 
 export class Session extends Context.Service<
@@ -48,6 +48,8 @@ export class Session extends Context.Service<
     /** Asks the peer; the payload of its reply. Waits at most `timeoutMs` (15 s). Nothing is ever sent again by itself. */
     readonly call: (method: Wire.Method, params: unknown, options?: { readonly timeoutMs?: number }) => Effect.Effect<unknown, CallFailed>
     readonly state: Effect.Effect<SessionState>
+    /** Ends the connection, if there is one, so that the next greeting asks for what is needed by then. */
+    readonly renew: Effect.Effect<void>
     /** The present state, then each change. */
     readonly changes: Stream.Stream<SessionState>
     /** Events of the peer from now on, `tick` left out. A reader that falls far behind misses the oldest. */
@@ -61,6 +63,7 @@ export class Session extends Context.Service<
   static readonly layerNoop = Layer.succeed(Session, {
     call: (method) => Effect.fail(new CallFailed({ reason: "notConnected", method, sent: false })),
     state: Effect.succeed<SessionState>({ _tag: "NotConnected" }),
+    renew: Effect.void,
     changes: Stream.concat(Stream.succeed<SessionState>({ _tag: "NotConnected" }), Stream.never),
     events: Stream.never,
     connection: () => Effect.never
@@ -88,6 +91,8 @@ interface Connected {
   readonly line: Line
   readonly bootId: string
   readonly sinceMs: number
+  readonly scopes: ReadonlyArray<string>
+  readonly renewal: Deferred.Deferred<never, LineEnd>
   readonly pending: Map<string, { readonly method: string; readonly reply: Deferred.Deferred<unknown, CallFailed> }>
 }
 
@@ -122,12 +127,19 @@ const make = Effect.fnUntraced(function* (peer: Peer): Effect.fn.Return<Session[
     const ended: LineEnd = yield* Effect.flip(
       Effect.scoped(
         Effect.gen(function* () {
-          const { line, hello } = yield* greet(dial, peer)
+          const { line, hello, scopes } = yield* greet(dial, peer)
           greeted = true
-          const connected: Connected = { line, bootId: hello.server.bootId, sinceMs: yield* Clock.currentTimeMillis, pending: new Map() }
+          const connected: Connected = {
+            line,
+            bootId: hello.server.bootId,
+            sinceMs: yield* Clock.currentTimeMillis,
+            scopes,
+            renewal: yield* Deferred.make<never, LineEnd>(),
+            pending: new Map()
+          }
           yield* Effect.acquireRelease(SubscriptionRef.set(current, connected), () => SubscriptionRef.set(current, undefined))
           opened(connected.bootId, connected.sinceMs)
-          return yield* Effect.raceFirst(read(connected, events), watch(line)).pipe(
+          return yield* Effect.raceAllFirst([read(connected, events), watch(line), Deferred.await(connected.renewal)]).pipe(
             Effect.onExit((exit) => loseAll(connected, Exit.isFailure(exit) ? Cause.findErrorOption(exit.cause) : Option.none()))
           )
         })
@@ -137,10 +149,17 @@ const make = Effect.fnUntraced(function* (peer: Peer): Effect.fn.Return<Session[
   })
 
   const stateOf = (connected: Connected | undefined): SessionState =>
-    connected === undefined ? { _tag: "NotConnected" } : { _tag: "Connected", bootId: connected.bootId, sinceMs: connected.sinceMs }
+    connected === undefined
+      ? { _tag: "NotConnected" }
+      : { _tag: "Connected", bootId: connected.bootId, sinceMs: connected.sinceMs, scopes: connected.scopes }
   return {
     call,
     state: Effect.map(SubscriptionRef.get(current), stateOf),
+    renew: Effect.flatMap(SubscriptionRef.get(current), (connected) =>
+      connected === undefined
+        ? Effect.void
+        : Deferred.fail(connected.renewal, { _tag: "Closed", code: Wire.closeCodes.normal, detail: "to ask for other scopes" })
+    ),
     changes: Stream.map(SubscriptionRef.changes(current), stateOf),
     events: Stream.fromPubSub(events),
     connection

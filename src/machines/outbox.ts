@@ -41,6 +41,7 @@ export const outboxMachine = setup({
       readonly questioned: string | undefined
       readonly delayMs: number
       readonly reason: string | undefined
+      readonly hookDelayMs: number
     },
     /** `bootId` when the session is up already. */
     input: {} as { readonly bootId: string | undefined },
@@ -56,7 +57,11 @@ export const outboxMachine = setup({
     /** Reads the transcript twice. */
     verify: port<Verification, { readonly run: string }>("verify"),
     /** Done once each entry that waits at its start is acknowledged or parked. */
-    catchUp: port<void>("catchUp")
+    catchUp: port<void>("catchUp"),
+    /** Done as soon as an entry waits that goes by the gateway's hooks. */
+    hookArrival: port<void>("hookArrival"),
+    /** Sends the oldest of those. None of them is ever ambiguous: nothing of it can be looked up. */
+    deliverHook: port<Delivery>("deliverHook")
   },
   guards: {
     hasSession: ({ context }) => context.bootId !== undefined,
@@ -80,12 +85,14 @@ export const outboxMachine = setup({
             absent: "absent" in result && result.absent ? result.run : undefined
           }
     ),
+    postponeHook: assign((_, result: Delivery) => (result._tag === "Postponed" ? { hookDelayMs: result.delayMs } : {})),
     conclude: assign((_, result: Verification) => ({ absent: result._tag === "Absent" ? result.run : undefined })),
     proceed: assign({ absent: undefined, reason: undefined }),
     reportCaughtUp: sendParent({ type: "outbox.caughtUp" } satisfies OutboxReport)
   },
   delays: {
-    postponed: ({ context }) => context.delayMs
+    postponed: ({ context }) => context.delayMs,
+    hookPostponed: ({ context }) => context.hookDelayMs
   }
 }).createMachine({
   id: "outbox",
@@ -94,7 +101,14 @@ export const outboxMachine = setup({
       "Reports go one at a time, in the order in which their runs settled; none is sent again before the transcript was read twice."
   },
   type: "parallel",
-  context: ({ input }) => ({ bootId: input.bootId, absent: undefined, questioned: undefined, delayMs: 0, reason: undefined }),
+  context: ({ input }) => ({
+    bootId: input.bootId,
+    absent: undefined,
+    questioned: undefined,
+    delayMs: 0,
+    reason: undefined,
+    hookDelayMs: 0
+  }),
   states: {
     delivery: {
       initial: "waiting",
@@ -144,6 +158,28 @@ export const outboxMachine = setup({
         },
         retryable: { tags: ["degraded"], after: { postponed: "delivering" } },
         idle: { tags: ["operational"], invoke: { src: "arrival", onDone: "delivering" } }
+      }
+    },
+    /** Over HTTP: no event of the session is one of theirs. */
+    hooks: {
+      initial: "delivering",
+      states: {
+        delivering: {
+          invoke: {
+            src: "deliverHook",
+            onDone: [
+              { guard: { type: "isEmpty", params: ({ event }) => event.output }, target: "idle" },
+              {
+                guard: { type: "isPostponed", params: ({ event }) => event.output },
+                target: "retryable",
+                actions: { type: "postponeHook", params: ({ event }) => event.output }
+              },
+              { target: "delivering", reenter: true }
+            ]
+          }
+        },
+        retryable: { after: { hookPostponed: "delivering" } },
+        idle: { invoke: { src: "hookArrival", onDone: "delivering" } }
       }
     },
     resync: {

@@ -105,13 +105,17 @@ const settled = of("run.settled", {
 const delivered = fc.oneof(
   { arbitrary: of("entry.sent", { run, gatewayBootId: text }), weight: 2 },
   of("entry.acknowledged", { run, how: fc.constantFrom("reply", "history") }),
-  of("entry.parked", { run, reason: text })
+  { arbitrary: of("entry.parked", { run, reason: text }), weight: 2 },
+  of("entry.collapsed", { run, into: run }),
+  of("entry.redriven", { run, by: text }),
+  of("entry.dropped", { run, by: text })
 )
 const ofRuntime = fc.oneof(
   of("runtime.started", { epoch: count, pid: count, version: text }),
   of("runtime.stopped", { reason: text }),
   of("runtime.stalled", { forMs: count }),
   of("mode.changed", { from: text, to: text, reason: text }),
+  of("entries.digested", { digest: run.map((id) => `digest+${id}`), session: text, text, runs: fc.array(run, { maxLength: 3 }) }),
   of("clock.jumped", { byMs: instant })
 )
 
@@ -414,7 +418,7 @@ const shape = (ledger: Ledger): unknown => {
       ({ skill }) => skill
     ),
     parked: byName(
-      [...ledger.parked].map(([run, reason]) => ({ run, reason })),
+      [...ledger.parked].map(([run, { reason }]) => ({ run, reason })),
       ({ run }) => run
     )
   }

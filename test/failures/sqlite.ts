@@ -13,7 +13,7 @@ const schema = `
   create table step (run text, name text, result text, primary key (run, name));
   create table prompt (skill text, at real, place integer primary key);
   create table entry (run text primary key, session text, text text, settled real, sent text, place int);
-  create table parked (run text primary key, reason text);
+  create table parked (run text primary key, reason text, session text, text text, settled real, sent text);
   create table approval (skill text primary key, digest text, by text, at real);
   create table total (name text primary key, value);
   insert into total values ('epoch', 0), ('stopped', 1), ('fence', 0), ('mode', 'stopped'), ('acknowledged', 0), ('settled', 0),
@@ -21,6 +21,8 @@ const schema = `
 `
 /** So many settled runs are remembered, the latest; as often the older ones are forgotten. */
 const remembered = 1_000
+/** A second report of the same run takes the place of the first. */
+const latest = `on conflict (run) do update set session = excluded.session, text = excluded.text, settled = excluded.settled, sent = excluded.sent`
 /** A run that has no outcome yet. */
 const open = "phase <> 'settled'"
 
@@ -147,16 +149,7 @@ export class SqliteModel {
           e.atMs
         )
         if (e.report !== null) {
-          // A second report of the same run takes the place of the first.
-          run(
-            `insert into entry values (?, ?, ?, ?, null, ?) on conflict (run) do update set session = excluded.session, text = excluded.text,
-               settled = excluded.settled, sent = null`,
-            e.run,
-            e.report.session,
-            e.report.text,
-            e.atMs,
-            next()
-          )
+          run(`insert into entry values (?, ?, ?, ?, null, ?) ${latest}`, e.run, e.report.session, e.report.text, e.atMs, next())
         }
         return
       }
@@ -165,8 +158,18 @@ export class SqliteModel {
       case "entry.acknowledged":
         return void add("acknowledged", run("delete from entry where run = ?", e.run))
       case "entry.parked":
-        if (run("delete from entry where run = ?", e.run) === 1) run("insert or replace into parked values (?, ?)", e.run, e.reason)
-        return
+        run("insert or replace into parked select run, ?, session, text, settled, sent from entry where run = ?", e.reason, e.run)
+        return void run("delete from entry where run = ?", e.run)
+      case "entry.collapsed":
+        return void run("delete from entry where run = ?", e.run)
+      case "entries.digested":
+        for (const part of e.runs) run("delete from entry where run = ?", part)
+        return void run(`insert into entry values (?, ?, ?, ?, null, ?) ${latest}`, e.digest, e.session, e.text, e.atMs, next())
+      case "entry.redriven":
+        run(`insert into entry select run, session, text, settled, sent, ? from parked where run = ? ${latest}`, next(), e.run)
+        return void run("delete from parked where run = ?", e.run)
+      case "entry.dropped":
+        return void run("delete from parked where run = ?", e.run)
       case "attempt.adopted":
       case "runtime.stalled":
       case "clock.jumped":
@@ -190,7 +193,7 @@ export class SqliteModel {
       runs: rows("select * from run order by phase = 'settled', place").map(({ place: _, ...row }) => row),
       steps: rows("select * from step order by run, name"),
       entries: rows("select run, session, text, settled, sent from entry order by place"),
-      parked: rows("select * from parked order by run"),
+      parked: rows("select run, reason from parked order by run"),
       approvals: rows("select * from approval order by skill")
     }
   }

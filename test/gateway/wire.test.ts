@@ -148,6 +148,23 @@ describe("requests", () => {
     })
   )
 
+  it.live("takes a wake of a client that may write, says no more than that it did, and has forgotten it after a boot", () =>
+    Effect.gen(function* () {
+      const gateway = yield* started()
+      const client = yield* challenged(gateway.url)
+      yield* client.call("connect", hello({ scopes: ["operator.write"] }))
+      const wake = { mode: "next-heartbeat", text: "done", sessionKey: session }
+      for (let i = 0; i < 2; i++) assert.deepStrictEqual((yield* client.call("wake", wake)).payload, { ok: true })
+      assert.deepStrictEqual(yield* gateway.wakes, [{ text: "done", sessionKey: session }])
+      assert.strictEqual((yield* client.call("wake", { ...wake, label: "x" })).error.code, "INVALID_REQUEST")
+      const reader = yield* challenged(gateway.url)
+      yield* reader.call("connect", hello({ scopes: ["operator.read"] }))
+      assert.strictEqual((yield* reader.call("wake", wake)).error.code, "FORBIDDEN")
+      yield* gateway.control.restart(0)
+      assert.deepStrictEqual(yield* gateway.wakes, [])
+    })
+  )
+
   it.live("grants a client no more than the scopes it asked for", () =>
     Effect.gen(function* () {
       const gateway = yield* started()

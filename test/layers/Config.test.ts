@@ -41,7 +41,7 @@ describe("the config file", () => {
       skillsFolders: ["skills", "/opt/skills"],
       timezone: "Asia/Tokyo",
       gateway: { ...local, session: "main" },
-      report: { when: "failure" },
+      report: { when: "failure", via: "wake", digest: { above: 3 } },
       env: ["BLOG_KEY"],
       agent: { command: ["./agent.sh", "{promptFile}"], timeout: "5 minutes", perDay: 20, env: ["KEY"] },
       redact: ["DATABASE_URL"],
@@ -56,7 +56,8 @@ describe("the config file", () => {
       zone: "Asia/Tokyo",
       gateway: { url: { ws: "ws://localhost:3019/", distance: "loopback" }, session: "main" },
       token: undefined,
-      report: { when: "failure" },
+      report: { when: "failure", via: "wake" },
+      digest: { afterMs: 1_800_000, above: 3 },
       env: ["BLOG_KEY"],
       agent: { command: [path.join(root, "agent.sh"), "{promptFile}"], timeout: "5 minutes", perDay: 20, env: ["KEY"] },
       redact: ["DATABASE_URL"],
@@ -162,6 +163,11 @@ describe("the token", () => {
     expect(token(await load(withTokenFile("other", 0o644), { HOLDFAST_GATEWAY_TOKEN: secret }))).toBe(secret)
   })
   it("is missing when the variable is empty", async () => {
+    expect(await load(undefined, { HOLDFAST_HOOK_TOKEN: secret })).toMatchObject({ token: undefined, hookToken: Redacted.make(secret) })
+    expect(await refusal(write({ gateway: { ...local, hookTokenFile: "none" } }))).toMatchObject({
+      code: "SECRET_MISSING",
+      where: expect.stringContaining("gateway.hookTokenFile")
+    })
     expect(await refusal(write({}), { HOLDFAST_GATEWAY_TOKEN: " " })).toMatchObject({
       code: "SECRET_MISSING",
       where: "HOLDFAST_GATEWAY_TOKEN"

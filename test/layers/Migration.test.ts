@@ -25,6 +25,8 @@ const quiet = Effect.provide(Logger.layer([]))
 /** Without what later versions draw from the same events. */
 const asKnownThen = (ledger: Ledger): Ledger => {
   ledger.startsAtMs = []
+  for (const [run, { reason }] of ledger.parked) ledger.parked.set(run, { reason })
+  for (const [run, { outcome: _, ...entry }] of ledger.outbox) ledger.outbox.set(run, entry)
   for (const skill of ledger.skills.values()) skill.failedAtMs = []
   return ledger
 }

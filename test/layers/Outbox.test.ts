@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import fc from "fast-check"
 import { isReportOf, label } from "../../src/domain/Outbox.ts"
-import { linked, mainSession, pass, settle } from "./linked.ts"
+import { linked, mainSession, pass, settle, settleWith } from "./linked.ts"
 import { type Memory, memory } from "./memoryStore.ts"
 import { type Peer, scriptedPeer } from "../../src/testing/ScriptedPeer.ts"
 
@@ -201,7 +201,29 @@ describe("Outbox", () => {
       yield* settle(world.services, run(1), run(2))
       yield* pass(1_000)
       assert.deepStrictEqual(rows(peer), reports(2))
-      assert.include(kept.ledger.parked.get(run(1))!, "FORBIDDEN")
+      assert.include(kept.ledger.parked.get(run(1))!.reason, "FORBIDDEN")
+    })
+  )
+
+  it.effect("lets one session hold up the others for a minute, and then sends theirs first, each in its own order", () =>
+    Effect.gen(function* () {
+      const peer = yield* scriptedPeer
+      const kept = memory()
+      const { services } = yield* linked(peer, kept)
+      peer.sessions.add("other")
+      yield* pass(1_000)
+      peer.refuseCalls("chat.history", { code: "UNAVAILABLE", message: "busy", retryable: true, retryAfterMs: 500 }, 1_000)
+      peer.loseReplies(1)
+      yield* settle(services, run(1), run(2))
+      yield* settleWith(services, { session: "other" }, run(3), run(4))
+      yield* pass(55_000)
+      assert.deepStrictEqual(rows(peer), reports(1))
+      yield* pass(10_000)
+      assert.deepStrictEqual(rows(peer), reports(1, 3, 4))
+      peer.refuseCalls("chat.history", { code: "", message: "" }, 0)
+      yield* pass(10_000)
+      assert.deepStrictEqual(rows(peer), reports(1, 3, 4, 2))
+      assert.deepStrictEqual(acknowledgements(kept), ["reply", "reply", "history", "reply"])
     })
   )
 
@@ -228,7 +250,7 @@ describe("Outbox", () => {
       peer.refuseCalls("chat.inject", { code: "UNAVAILABLE", message: "restarting", retryable: true, retryAfterMs: 3_000 }, 2)
       yield* settle(world.services, run(1))
       yield* pass(2_500)
-      assert.deepStrictEqual(world.child("outbox").value, { delivery: "retryable", resync: "resting" })
+      assert.deepStrictEqual(world.child("outbox").value, { delivery: "retryable", hooks: "idle", resync: "resting" })
       yield* pass(5_000)
       assert.deepStrictEqual(rows(peer), reports(1))
       const injected = peer.calls.filter(({ method }) => method === "chat.inject").map(({ atMs }) => atMs)

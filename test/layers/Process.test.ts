@@ -352,11 +352,12 @@ describe("a skill that is a program", () => {
         PROBE_OTHER: "no",
         GIT_DIR: "no",
         LD_PROBE: "no",
-        HOLDFAST_GATEWAY_TOKEN: "secret"
+        HOLDFAST_GATEWAY_TOKEN: "secret",
+        HOLDFAST_HOOK_TOKEN: "secret"
       })
       yield* perform(
         `env | sort > env.txt; test -d "$TMPDIR"`,
-        { env: ["PROBE_DECLARED", "GIT_DIR", "LD_PROBE", "HOLDFAST_GATEWAY_TOKEN", "NODE_OPTIONS"] },
+        { env: ["PROBE_DECLARED", "GIT_DIR", "LD_PROBE", "HOLDFAST_GATEWAY_TOKEN", "HOLDFAST_HOOK_TOKEN", "NODE_OPTIONS"] },
         dir
       )
       const names = fs

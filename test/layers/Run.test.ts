@@ -19,7 +19,7 @@ import { memory, memoryStore } from "./memoryStore.ts"
 
 const given = (
   settings: SkillGiven["settings"],
-  work: (ctx: EffectSkillContext) => Effect.Effect<void | { readonly [key: string]: number }, unknown> = () => Effect.void
+  work: (ctx: EffectSkillContext) => Effect.Effect<void | { readonly [key: string]: number | string }, unknown> = () => Effect.void
 ): SkillGiven => ({ name: "job", description: "", settings, work: effectWork(work) })
 
 /** A link that is there and never up: results are to be reported, and wait. */
@@ -373,6 +373,50 @@ describe("a report", () => {
           yield* world.pass(60_000)
           const settled = world.events().find((event) => event.type === "run.settled")
           assert.strictEqual(settled?.type === "run.settled" ? settled.report?.session : "", session)
+        }
+      })
+    ))
+})
+
+describe("the terms of a report", () => {
+  it("are fixed when its run settles: way, end of its time, and whether a later one stands in for it", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const reports = Effect.fnUntraced(function* (terms: object) {
+          const settings = { schedule: { every: "1 minute" }, report: { when: "always", ...terms } } as const
+          const world = yield* makeWorld({ skills: [given(settings)], link: down })
+          yield* world.pass(60_000)
+          return world
+            .events()
+            .flatMap((event) =>
+              event.type === "run.settled" ? [{ ...event.report, lastsMs: (event.report?.expiresAtMs ?? 0) - event.atMs }] : []
+            )[0]
+        })
+        assert.deepInclude(yield* reports({ via: "wake", keepFor: "1 hour", collapse: true }), {
+          via: "wake",
+          lastsMs: 3_600_000,
+          collapse: true
+        })
+        assert.doesNotHaveAnyKeys(yield* reports({ via: "inject", collapse: false }), ["via", "expiresAtMs", "collapse"])
+        assert.doesNotHaveAnyKeys(yield* reports({ via: "none" }), ["session", "text"])
+      })
+    ))
+
+  it("a report that is too long says that it was cut and where the whole is, which is there", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        for (const pad of ["", "a"]) {
+          const summary = pad + "\u{1f980}".repeat(5_000) // One of both would be cut between its halves.
+          const work = () => Effect.succeed({ summary })
+          const world = yield* makeWorld({ skills: [given({ schedule: { every: "1 minute" } }, work)], link: down })
+          yield* world.pass(60_000)
+          const [settled] = world.events().flatMap((event) => (event.type === "run.settled" ? [event] : []))
+          const { text } = settled!.report!
+          const [, shown = "", path = ""] = /^(.*)\n\(cut: the whole is in (\S+)\)$/s.exec(text)!
+          assert.isAtMost(text.length, 4_000)
+          assert.isTrue(shown.isWellFormed() && shown.endsWith("\u{1f980}"))
+          assert.include(world.disk.files().get(`/state/${path}`)!.toString(), summary)
+          assert.strictEqual(path, `runs/${settled!.run}/report.txt`)
         }
       })
     ))

@@ -496,6 +496,7 @@ describe("gatewayUrl", () => {
     assert.deepStrictEqual(Result.getOrThrow(gatewayUrl("ws://localhost:3019")), {
       ws: "ws://localhost:3019/",
       readyz: "http://localhost:3019/readyz",
+      hooksWake: "http://localhost:3019/hooks/wake",
       distance: "loopback"
     })
     assert.strictEqual(Result.getOrThrow(gatewayUrl("wss://gateway.example")).readyz, "https://gateway.example/readyz")

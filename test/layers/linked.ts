@@ -1,7 +1,9 @@
 /** The whole link over a scripted peer and a store in memory, in the runtime's own machine. Skills are left out. */
 import { type Context, Effect, Layer, Redacted, Result } from "effect"
 import { TestClock } from "effect/testing"
+import type { DigestTerms } from "../../src/domain/Backlog.ts"
 import { type GatewayUrl, gatewayUrl } from "../../src/domain/GatewayUrl.ts"
+import type { EventOf } from "../../src/domain/JournalEvent.ts"
 import { fromEffect, runMachine } from "../../src/layers/actor.ts"
 import type { Dial } from "../../src/layers/Dial.ts"
 import { Gateway, bind as bindGateway } from "../../src/layers/Gateway.ts"
@@ -16,13 +18,21 @@ import type { Peer } from "../../src/testing/ScriptedPeer.ts"
 
 export const mainSession = "agent:main:main"
 
+/** What greetings ask for, and what takes reports by HTTP, where that is not what nobody said anything of gets. */
+export interface LinkedWays {
+  readonly scopes?: (kept: Memory) => ReadonlyArray<string>
+  readonly hooks?: Layer.Layer<never>
+}
+
 /** Everything above the peer: one start of the runtime, gone with the scope. The gateway's HTTP is always ready. */
-export const linked = (peer: Peer, kept: Memory) =>
+export const linked = (peer: Peer, kept: Memory, digest?: DigestTerms, ways?: LinkedWays) =>
   linkedOver(
     Layer.merge(peer.dial, Layer.succeed(Gateway, { probe: Effect.succeed<Probe>({ _tag: "Ready" }) })),
     kept,
     Result.getOrThrow(gatewayUrl("ws://localhost:3019")),
-    Redacted.make("secret-token")
+    Redacted.make("secret-token"),
+    digest,
+    ways
   )
 
 /** The same over any way to dial and to ask. */
@@ -30,12 +40,15 @@ export const linkedOver = Effect.fnUntraced(function* (
   below: Layer.Layer<Dial | Gateway>,
   kept: Memory,
   url: GatewayUrl,
-  token: Redacted.Redacted
+  token: Redacted.Redacted,
+  digest?: DigestTerms,
+  { scopes, hooks }: LinkedWays = {}
 ) {
   const services = yield* Layer.build(
-    Outbox.layer.pipe(
+    Outbox.layer(digest).pipe(
       Layer.provideMerge(History.layer({ session: mainSession })),
-      Layer.provideMerge(Session.layer({ url, token, version: "0.0.0" })),
+      Layer.provideMerge(Session.layer({ url, token, version: "0.0.0", ...(scopes && { scopes: Effect.sync(() => scopes(kept)) }) })),
+      Layer.provideMerge(hooks ?? Layer.empty),
       Layer.provideMerge(Layer.merge(memoryStore(kept), below))
     )
   )
@@ -64,7 +77,14 @@ export const linkedOver = Effect.fnUntraced(function* (
 })
 
 /** Puts reports on record as if their runs had just settled. */
-export const settle = (services: Context.Context<StateStore>, ...runs: ReadonlyArray<string>) =>
+export const settle = (services: Context.Context<StateStore>, ...runs: ReadonlyArray<string>) => settleWith(services, {}, ...runs)
+
+type Settled = EventOf<"run.settled">
+export const settleWith = (
+  services: Context.Context<StateStore>,
+  { outcome = "success", ...terms }: Partial<Pick<Settled, "outcome">> & Partial<NonNullable<Settled["report"]>>,
+  ...runs: ReadonlyArray<string>
+) =>
   Effect.provide(
     StateStore.use((store) =>
       Effect.forEach(
@@ -75,12 +95,12 @@ export const settle = (services: Context.Context<StateStore>, ...runs: ReadonlyA
             {
               type: "run.settled",
               run,
-              outcome: "success",
+              outcome,
               reason: "",
               startedAtMs: 0,
               durationMs: 1,
               fields: {},
-              report: { session: mainSession, text: `report of ${run}` }
+              report: { session: mainSession, text: `report of ${run}`, ...terms }
             }
           ),
         { discard: true }

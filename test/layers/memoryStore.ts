@@ -1,5 +1,5 @@
 /** A state store without a disk: what is appended is durable at once, and outlives the layer, as a directory would. */
-import { Clock, Effect, Layer, PubSub, Stream } from "effect"
+import { Clock, Effect, Fiber, Layer, PubSub, Stream } from "effect"
 import type { JournalEvent } from "../../src/domain/JournalEvent.ts"
 import { fold, type Ledger } from "../../src/domain/Ledger.ts"
 import { StateStore } from "../../src/layers/StateStore.ts"
@@ -7,11 +7,13 @@ import { StateStore } from "../../src/layers/StateStore.ts"
 export interface Memory {
   readonly journal: Array<JournalEvent>
   readonly views: Map<string, string>
+  /** How long a disk takes to make an append durable, in milliseconds; who stops waiting changes nothing. */
+  appendMs: number
   /** What the layer in use holds. */
   ledger: Ledger
 }
 
-export const memory = (): Memory => ({ journal: [], views: new Map(), ledger: fold([]) })
+export const memory = (): Memory => ({ journal: [], views: new Map(), appendMs: 0, ledger: fold([]) })
 
 /** Each layer made of the same memory is one more start on the same directory. */
 export const memoryStore = (kept: Memory) =>
@@ -25,12 +27,17 @@ export const memoryStore = (kept: Memory) =>
         directory: "/nowhere",
         epoch: 1,
         append: Effect.fnUntraced(function* (...added) {
-          for (const one of added) {
-            const event = { v: 1, atMs: yield* Clock.currentTimeMillis, ...one } as JournalEvent
-            kept.journal.push(event)
-            ledger.apply(event)
-            yield* PubSub.publish(events, event)
-          }
+          const write = Effect.gen(function* () {
+            for (const one of added) {
+              const event = { v: 1, atMs: yield* Clock.currentTimeMillis, ...one } as JournalEvent
+              kept.journal.push(event)
+              ledger.apply(event)
+              yield* PubSub.publish(events, event)
+            }
+          })
+          if (kept.appendMs === 0) return yield* write
+          const writing = yield* Effect.forkDetach(Effect.andThen(Effect.sleep(kept.appendMs), write), { startImmediately: true })
+          yield* Fiber.join(writing)
         }),
         ledger,
         events: Stream.fromPubSub(events),

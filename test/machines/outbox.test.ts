@@ -12,6 +12,8 @@ const harness = Effect.fnUntraced(function* (bootId?: string) {
   const verifications = yield* Queue.unbounded<Verification>()
   const arrivals = yield* Queue.unbounded<void>()
   const catchUps = yield* Queue.unbounded<void>()
+  const hooked = yield* Queue.unbounded<Delivery>()
+  const hookArrivals = yield* Queue.unbounded<void>()
   const run = yield* tellingParent(
     outboxMachine.provide({
       actors: {
@@ -33,7 +35,9 @@ const harness = Effect.fnUntraced(function* (bootId?: string) {
             did.push("catchUp")
             return Queue.take(catchUps)
           })
-        )
+        ),
+        hookArrival: fromEffect(() => Queue.take(hookArrivals)),
+        deliverHook: fromEffect(() => Queue.take(hooked))
       }
     }),
     { bootId }
@@ -45,6 +49,9 @@ const harness = Effect.fnUntraced(function* (bootId?: string) {
     delivered: (delivery: Delivery) => after(deliveries, delivery),
     verified: (verification: Verification) => after(verifications, verification),
     arrived: after(arrivals, undefined as void),
+    hooked: (delivery: Delivery) => after(hooked, delivery),
+    hookArrived: after(hookArrivals, undefined as void),
+    hookMode: () => (run.value() as { readonly hooks: string }).hooks,
     caughtUp: after(catchUps, undefined as void),
     up: Effect.andThen(
       Effect.sync(() => run.send({ type: "session.up", bootId: "b1" })),
@@ -123,6 +130,25 @@ describe("outbox", () => {
       assert.strictEqual(outbox.mode(), "retryable")
       yield* TestClock.adjust(20)
       assert.deepStrictEqual(outbox.did, ["deliver", "deliver a"])
+    })
+  )
+
+  it.effect("sends by the hooks without a session, and through its losses", () =>
+    Effect.gen(function* () {
+      const outbox = yield* harness()
+      yield* outbox.hooked({ _tag: "Settled", run: "a" })
+      yield* outbox.hooked({ _tag: "Postponed", run: "b", absent: false, delayMs: 5_000, reason: "hooks: 503" })
+      assert.strictEqual(outbox.hookMode(), "retryable")
+      yield* outbox.up
+      outbox.send({ type: "session.lost" })
+      yield* TestClock.adjust(4_990)
+      assert.strictEqual(outbox.hookMode(), "retryable")
+      yield* TestClock.adjust(20)
+      yield* outbox.hooked({ _tag: "Empty" })
+      assert.strictEqual(outbox.hookMode(), "idle")
+      yield* outbox.hookArrived
+      assert.strictEqual(outbox.hookMode(), "delivering")
+      assert.strictEqual(outbox.mode(), "waiting")
     })
   )
 

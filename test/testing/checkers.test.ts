@@ -281,6 +281,20 @@ describe("checkTranscript", () => {
     expect(checkTranscript(three, [], { session: "other" })).toEqual([])
   })
 
+  it("owes one row for a digest, none for its reports nor for what collapsed or is no row, and a place at the end for what was sent again", () => {
+    const digest = { type: "entries.digested", digest: "digest+x", session: "main", text: "", runs: [beat(1), beat(2)] } as const
+    const rowOf = (run: string): TranscriptRow => ({ text: "", label: label(run) })
+    const digested = [...three, ...events(digest)]
+    expect(checkTranscript(digested, [row(3), rowOf("digest+x")])).toEqual([])
+    expect(found(checkTranscript(digested, [row(1), row(3)]))).toEqual([`report.unknown ${label(beat(1))}`, "report.missing digest+x"])
+    const collapsed = events({ type: "entry.collapsed", run: beat(1), into: beat(2) })
+    expect(checkTranscript([...three, ...collapsed], [row(2), row(3)])).toEqual([])
+    expect(checkTranscript(events(settled(1, { report: { session: "main", text: "", via: "wake" } })), [])).toEqual([])
+    const redriven = [...three, ...parked(1), ...events({ type: "entry.redriven", run: beat(1), by: "somebody" })]
+    expect(checkTranscript(redriven, [row(2), row(3), row(1)])).toEqual([])
+    expect(found(checkTranscript(redriven, [row(2), row(3)]))).toEqual([`report.missing ${beat(1)}`])
+  })
+
   it("asks for what was acknowledged, however late it settled", () => {
     expect(found(checkTranscript([...three, ...acknowledged(3)], [row(1), row(2)], { throughMs: at(2) }))).toEqual([
       `report.missing ${beat(3)}`

@@ -12,7 +12,8 @@ export interface TranscriptRow {
 /**
  * Compares the rows of one session, oldest first, with the reports that the journal owes it. `session`: only the reports
  * to this one (all). `throughMs`: a report of a run that settled later may still be on its way (none may). One that was
- * parked is on record as not delivered, and need not be there; one that was acknowledged has to be.
+ * parked is on record as not delivered, and need not be there; one that was acknowledged has to be. Reports that go by another
+ * way than `inject` are no rows.
  */
 export const checkTranscript = (
   events: ReadonlyArray<JournalEvent>,
@@ -20,15 +21,39 @@ export const checkTranscript = (
   { session, throughMs = Infinity }: { readonly session?: string; readonly throughMs?: number } = {}
 ): ReadonlyArray<Violation> => {
   const violations: Array<Violation> = []
-  const reports = new Map<string, { readonly run: string; readonly place: number; readonly due: boolean; rows: number }>()
-  const ended = new Map(
-    events.flatMap((event) => (event.type === "entry.acknowledged" || event.type === "entry.parked" ? [[event.run, event.type]] : []))
-  )
+  const reports = new Map<string, Owed>()
+  let places = 0
+  const owe = (run: string, to: string, atMs: number) => {
+    if (session === undefined || to === session)
+      reports.set(label(run), { run, place: places++, due: atMs <= throughMs, end: undefined, rows: 0 })
+  }
+  const end = (run: string, type: JournalEvent["type"]) => {
+    const report = reports.get(label(run))
+    if (report !== undefined) Object.assign(report, { end: type, due: type === "entry.acknowledged" })
+  }
   for (const event of events) {
-    if (event.type !== "run.settled" || event.report === null || (session !== undefined && event.report.session !== session)) continue
-    const end = ended.get(event.run)
-    const due = end === "entry.acknowledged" || (end === undefined && event.atMs <= throughMs)
-    reports.set(label(event.run), { run: event.run, place: reports.size, due, rows: 0 })
+    switch (event.type) {
+      case "run.settled":
+        if (event.report !== null && event.report.via === undefined) owe(event.run, event.report.session, event.atMs)
+        break
+      case "entries.digested":
+        for (const run of event.runs) reports.delete(label(run)) // None of them may have a row of its own from here on.
+        if (event.via === undefined) owe(event.digest, event.session, event.atMs)
+        break
+      case "entry.collapsed":
+        reports.delete(label(event.run))
+        break
+      case "entry.acknowledged":
+      case "entry.parked":
+        end(event.run, event.type)
+        break
+      case "entry.redriven": {
+        const report = reports.get(label(event.run))
+        if (report !== undefined) Object.assign(report, { place: places++, due: event.atMs <= throughMs, end: undefined })
+        break
+      }
+      default:
+    }
   }
 
   let last = { run: "", place: -1 }
@@ -46,12 +71,20 @@ export const checkTranscript = (
       violations.push({ rule: "report.order", subject: report.run, detail: `stands behind ${last.run}, which settled later` })
     else last = report
   }
-  for (const { run, due, rows } of reports.values()) {
+  for (const { run, due, end, rows } of reports.values()) {
     if (rows > 1) violations.push({ rule: "report.doubled", subject: run, detail: `${rows} rows` })
-    if (rows === 0 && due)
-      violations.push({ rule: "report.missing", subject: run, detail: ended.get(run) ?? "neither acknowledged nor parked" })
+    if (rows === 0 && due) violations.push({ rule: "report.missing", subject: run, detail: end ?? "neither acknowledged nor parked" })
   }
   return violations
+}
+
+/** What the journal owes the session: a report, or a digest of many. */
+interface Owed {
+  readonly run: string
+  readonly place: number
+  readonly due: boolean
+  readonly end: JournalEvent["type"] | undefined
+  rows: number
 }
 
 /** The label, in its own field or in brackets before the text, when it is one of ours. */

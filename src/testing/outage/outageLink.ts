@@ -30,6 +30,7 @@ const sessionOf = (outages: ReadonlyArray<Outage>) => {
     state: Effect.sync(() => state),
     changes: Stream.concat(Stream.succeed(state), Stream.never),
     events: Stream.never,
+    renew: Effect.void,
     connection: Effect.fnUntraced(function* (opened) {
       const nowMs = yield* Clock.currentTimeMillis
       if (!told && isLost(outages, "session", nowMs)) {
@@ -37,7 +38,7 @@ const sessionOf = (outages: ReadonlyArray<Outage>) => {
         return ended(nowMs, false)
       }
       const sinceMs = yield* until(false)
-      state = { _tag: "Connected", bootId: "planned", sinceMs }
+      state = { _tag: "Connected", bootId: "planned", sinceMs, scopes: [] }
       opened(state.bootId, sinceMs)
       const lostAtMs = yield* until(true)
       state = { _tag: "NotConnected" }
