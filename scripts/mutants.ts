@@ -10,6 +10,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
+import { adapterMutants } from "./mutants/adapter.ts"
 import { approvalMutants } from "./mutants/approval.ts"
 import { backfillMutants } from "./mutants/backfill.ts"
 import { backlogMutants } from "./mutants/backlog.ts"
@@ -73,6 +74,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...reloadMutants,
   ...watchMutants,
   ...deviceMutants,
+  ...adapterMutants,
   ...whyMutants,
   ...planMutants,
   ...timeMutants,

@@ -19,6 +19,7 @@ import * as Stream from "effect/Stream"
 import { resolve } from "node:path"
 import type { Actor } from "xstate"
 import type { AgentSettings } from "./domain/Agent.ts"
+import type { GatewayAdapter } from "./domain/GatewayAdapter.ts"
 import type { JournalEvent } from "./domain/JournalEvent.ts"
 import type { Picture } from "./domain/Picture.ts"
 import type { SkillFunction } from "./domain/SkillContext.ts"
@@ -32,6 +33,9 @@ import { StateStore } from "./layers/StateStore.ts"
 import type { Mode } from "./machines/guarantees.ts"
 import type { RuntimeEnd, runtimeMachine } from "./machines/runtime.ts"
 
+export { openclaw3Gateway } from "./domain/adapters/openclaw3.ts"
+export { plainGateway } from "./domain/adapters/plain.ts"
+export type { GatewayAdapter, LineAdapter, Turn } from "./domain/GatewayAdapter.ts"
 export type { JournalEvent } from "./domain/JournalEvent.ts"
 export type { Outcome, Phase, Verdict } from "./domain/Outcome.ts"
 export type { Picture, SkillPicture } from "./domain/Picture.ts"
@@ -72,8 +76,17 @@ export interface RuntimeOptions {
   readonly redact?: ReadonlyArray<string>
   /** Skill files run only as they were when somebody approved them (`holdfast skills approve`); `overrides` can say so of single ones. */
   readonly approval?: "required"
-  /** Without one the mode is `standalone`. `hookToken` is that of the gateway's hooks, for skills with `report: { via: "hooks" }`. */
-  readonly gateway?: { readonly url: string; readonly token?: string; readonly hookToken?: string; readonly session?: string }
+  /**
+   * Without one the mode is `standalone`. `hookToken` is that of the gateway's hooks, for skills with `report: { via: "hooks" }`; `adapter`
+   * is for a gateway that does not speak OpenClaw's wire: `plainGateway`, `openclaw3Gateway`, or your own.
+   */
+  readonly gateway?: {
+    readonly url: string
+    readonly token?: string
+    readonly hookToken?: string
+    readonly session?: string
+    readonly adapter?: GatewayAdapter
+  }
   /** When the reports that wait for a session become one: more than `above` wait, the oldest for longer than `afterMs`. Default: never. */
   readonly digest?: { readonly afterMs: number; readonly above: number }
   /** The command that prompt skills hand their text to: `{ command: ["agent", "--file", "{promptFile}"], timeout, perDay, env }`. */

@@ -67,7 +67,7 @@ const rooms: Readonly<Record<Room, Rules>> = {
   },
   bin: { run: ["cli"], packages: nothing },
   skills: { run: ["skills"], packages: /^(holdfast(\/.+)?|node:.+)$/ },
-  examples: { run: ["examples"], packages: /^(holdfast(\/.+)?|effect(\/.+)?|xstate|@statelyai\/inspect(\/.+)?|node:.+)$/ }
+  examples: { run: ["examples"], packages: /^(holdfast(\/.+)?|effect(\/.+)?|xstate|ws|@statelyai\/inspect(\/.+)?|node:.+)$/ }
 }
 
 /** The only places where XState and Effect meet. */

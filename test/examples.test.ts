@@ -14,7 +14,15 @@ const withinMs = 60_000
 describe("an example", () => {
   it("is tried here, each of them", () => {
     const files = readdirSync(join(root, "examples"), { recursive: true, encoding: "utf8" }).filter((name) => /\.\w+$/.test(name))
-    const tried = ["effect.ts", "embed.ts", "inspect.ts", "skills/hello/SKILL.md", "skills/hello/hello.sh", "test-your-skill.ts"]
+    const tried = [
+      "effect.ts",
+      "embed.ts",
+      "inspect.ts",
+      "own-gateway.ts",
+      "skills/hello/SKILL.md",
+      "skills/hello/hello.sh",
+      "test-your-skill.ts"
+    ]
     assert.sameMembers(files, tried)
   })
 
@@ -47,6 +55,16 @@ describe("an example", () => {
       assert.strictEqual(code, 0, stderr)
       assert.strictEqual(stdout, "held fast: one run, each post once\n")
       assert.isAtMost(read("examples/test-your-skill.ts").trimEnd().split("\n").length, 30)
+    },
+    withinMs
+  )
+
+  it(
+    "reports to a gateway of its own kind",
+    async () => {
+      const { code, stdout, stderr } = await start("examples/own-gateway.ts").ended
+      assert.strictEqual(code, 0, stderr)
+      assert.match(stdout, /^HEARTBEAT: SUCCESS FOR .*\n.*ALL IS WELL\n$/)
     },
     withinMs
   )

@@ -91,7 +91,10 @@ const plan = Effect.fnUntraced(function* ({
       skillsFolders: given.skills.length > 0 ? given.skills.map((folder) => resolve(folder)) : config.skillsFolders,
       overrides: config.overrides,
       timezone: config.zone,
-      gateway: url === undefined ? undefined : { url, token: config.token, hookToken: config.hookToken, session: config.gateway?.session },
+      gateway:
+        url === undefined
+          ? undefined
+          : { url, token: config.token, hookToken: config.hookToken, session: config.gateway?.session, adapter: config.gateway?.adapter },
       report: config.report,
       digest: config.digest,
       env: config.env,

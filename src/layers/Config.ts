@@ -20,6 +20,8 @@ import { ConfigInvalid, shown } from "../domain/Errors.ts"
 import { digestDefault, type DigestTerms } from "../domain/Backlog.ts"
 import { checkFields, durationField, fieldName, type FieldProblem, textField } from "../domain/fields.ts"
 import { readText } from "../domain/FrontMatter.ts"
+import { adapterOf, gatewayKinds } from "../domain/adapters/kinds.ts"
+import type { GatewayAdapter } from "../domain/GatewayAdapter.ts"
 import { type GatewayUrl, gatewayUrl } from "../domain/GatewayUrl.ts"
 import { readJson } from "../domain/json.ts"
 import { type Intensity, startIntensity } from "../domain/policies/intensity.ts"
@@ -52,6 +54,11 @@ export const ConfigFile = Schema.Struct({
   gateway: maybe(
     Schema.Struct({
       url: Schema.String.annotate({ description: "ws://localhost:PORT, or wss:// to another machine" }),
+      kind: maybe(
+        Schema.Literals(gatewayKinds).annotate({
+          description: "what it speaks: OpenClaw's wire (the default), that of early 2026, or plain JSON events"
+        })
+      ),
       session: maybe(
         textField((text) => text !== "" && text.length <= 256, "1 to 256 characters", "the key of the session that is told of results")
       ),
@@ -127,7 +134,9 @@ export interface RuntimeConfig {
   readonly status: string | undefined
   readonly skillsFolders: ReadonlyArray<string>
   readonly zone: string | undefined
-  readonly gateway: { readonly url: GatewayUrl; readonly session: string | undefined } | undefined
+  readonly gateway:
+    | { readonly url: GatewayUrl; readonly session: string | undefined; readonly adapter: GatewayAdapter | undefined }
+    | undefined
   /** Also without `gateway`: its address may come from the command line. */
   readonly token: Redacted.Redacted<string> | undefined
   /** Of the gateway's hooks. */
@@ -222,7 +231,8 @@ const load = Effect.fn("Config.load")(function* (
       ? undefined
       : {
           url: yield* Effect.fromResult(gatewayUrl(config.gateway.url, place("gateway.url"))),
-          session: config.gateway.session
+          session: config.gateway.session,
+          adapter: adapterOf(config.gateway.kind ?? "openclaw")
         }
   const { digest, ...report } = config.report ?? {}
   const secret = Effect.fnUntraced(function* (variable: string, key: "tokenFile" | "hookTokenFile") {

@@ -7,6 +7,7 @@ import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { shown } from "../domain/Errors.ts"
+import type { GatewayAdapter } from "../domain/GatewayAdapter.ts"
 import type { GatewayUrl } from "../domain/GatewayUrl.ts"
 import { gatewayMachine, type Probe } from "../machines/gateway.ts"
 import type { LostReason } from "../machines/session.ts"
@@ -19,7 +20,14 @@ export class Gateway extends Context.Service<
     readonly probe: Effect.Effect<Probe>
   }
 >()("holdfast/layers/Gateway") {
-  static readonly layer = (url: GatewayUrl): Layer.Layer<Gateway> => Layer.succeed(Gateway, { probe: probe(url) })
+  /** Asked and understood as OpenClaw is, unless an adapter knows better. */
+  static readonly layer = (url: GatewayUrl, adapter?: GatewayAdapter): Layer.Layer<Gateway> =>
+    Layer.succeed(
+      Gateway,
+      adapter === undefined
+        ? { probe: probe(url, ({ body }) => readinessOf(body)) }
+        : { probe: probe({ ...url, readyz: new URL(adapter.readyPath, url.readyz).href }, adaptedBy(adapter)) }
+    )
 }
 
 /** The gateway's machine with its port plugged. */
@@ -37,9 +45,12 @@ const bodyMax = 65_536
 /** What `/readyz` says. Only the body counts: any address may answer 200, and some answer it with a page. */
 const Readiness = Schema.fromJsonString(Schema.Struct({ ready: Schema.Boolean, failing: Schema.optionalKey(Schema.Array(Schema.String)) }))
 
-const probe = Effect.fnUntraced(function* ({ readyz, distance }: GatewayUrl): Effect.fn.Return<Probe> {
+const probe = Effect.fnUntraced(function* (
+  { readyz, distance }: GatewayUrl,
+  understand: (answer: Answer) => Finding
+): Effect.fn.Return<Probe> {
   const finding = yield* fetch(readyz).pipe(
-    Effect.map(readinessOf),
+    Effect.map(understand),
     Effect.catch((failing) => Effect.succeed(failing)),
     Effect.timeoutOrElse({
       duration: answerWithinMs,
@@ -51,13 +62,24 @@ const probe = Effect.fnUntraced(function* ({ readyz, distance }: GatewayUrl): Ef
 
 type Failing = { readonly reason: LostReason; readonly detail: string }
 type Finding = "ready" | Failing
+interface Answer {
+  readonly status: number
+  readonly body: string
+}
+
+const adaptedBy =
+  (adapter: GatewayAdapter) =>
+  ({ status, body }: Answer): Finding => {
+    const readiness = adapter.readiness(status, body)
+    return readiness === "ready" ? readiness : { ...readiness, detail: `HTTP ${status}: ${shown(body.slice(0, 80))}` }
+  }
 
 /**
- * The body of a GET, whatever its status; redirects are not followed. Interrupted, it drops the connection. The module is not
+ * The answer to a GET, whatever its status; redirects are not followed. Interrupted, it drops the connection. The module is not
  * imported: an import reads every export of it, and one of them loads Node's whole HTTP client for 60 ms and some megabytes.
  */
-const fetch = (url: string): Effect.Effect<string, Failing> =>
-  Effect.callback<string, Failing>((resume) => {
+const fetch = (url: string): Effect.Effect<Answer, Failing> =>
+  Effect.callback<Answer, Failing>((resume) => {
     const { get } = process.getBuiltinModule(url.startsWith("https:") ? "node:https" : "node:http")
     const request: ClientRequest = get(url, { agent: false, headers: { accept: "application/json" } }, (response: IncomingMessage) => {
       const chunks: Array<Buffer> = []
@@ -68,7 +90,7 @@ const fetch = (url: string): Effect.Effect<string, Failing> =>
         resume(Effect.fail({ reason: "notAGateway", detail: `an answer of more than ${bodyMax} bytes` }))
         return request.destroy()
       })
-      response.on("end", () => resume(Effect.succeed(Buffer.concat(chunks).toString("utf8"))))
+      response.on("end", () => resume(Effect.succeed({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") })))
       response.on("error", (error) => resume(Effect.fail(failed(error))))
     })
     request.on("error", (error) => resume(Effect.fail(failed(error))))

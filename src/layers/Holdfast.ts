@@ -29,10 +29,12 @@ import type { Ledger } from "../domain/Ledger.ts"
 import { scopesFor } from "../domain/Outbox.ts"
 import type { ReportWay } from "../domain/Skill.ts"
 import { looksSecret } from "../domain/Redaction.ts"
+import type { GatewayAdapter } from "../domain/GatewayAdapter.ts"
 import { gatewayUrl, type GatewayUrl } from "../domain/GatewayUrl.ts"
 import { type Intensity, startIntensity } from "../domain/policies/intensity.ts"
 import type { RampRate } from "../domain/policies/ramp.ts"
 import { draftSkill, invalid, nameProblem, SkillSettings } from "../domain/SkillFile.ts"
+import { adapted } from "./Adapted.ts"
 import { Claims } from "./Claims.ts"
 import * as Control from "./Control.ts"
 import { deviceIn } from "./Device.ts"
@@ -87,6 +89,8 @@ export interface HoldfastOptions extends PoolSizes {
         /** Of the gateway's hooks, for reports that go that way. */
         readonly hookToken?: Redacted.Redacted | undefined
         readonly session?: string | undefined
+        /** Of a gateway that does not speak OpenClaw's wire. */
+        readonly adapter?: GatewayAdapter | undefined
       }
     | undefined
   readonly report?: SkillSettings["report"] | undefined
@@ -269,7 +273,7 @@ const listening = (listener: ((event: JournalEvent) => void) | undefined): Layer
 /** `ways` are those of the skills; a report may still wait that an earlier set of skills made. */
 const linkTo = (
   url: GatewayUrl,
-  { state, gateway: { token, hookToken, session = mainSession } = { url } }: Pick<HoldfastOptions, "state" | "gateway">,
+  { state, gateway: { token, hookToken, session = mainSession, adapter } = { url } }: Pick<HoldfastOptions, "state" | "gateway">,
   ways: ReadonlyArray<ReportWay>
 ): { readonly layer: Link; readonly session: string } => {
   const device = url.distance === "remote" ? deviceIn(join(state, "device.json")) : undefined
@@ -277,7 +281,7 @@ const linkTo = (
     session,
     layer: Layer.mergeAll(
       History.layer({ session }),
-      Gateway.layer(url),
+      Gateway.layer(url, adapter),
       hookToken === undefined ? Layer.empty : Hooks.layer(url, hookToken)
     ).pipe(
       Layer.provideMerge(
@@ -288,7 +292,7 @@ const linkTo = (
           })
         )
       ),
-      Layer.provide(Dial.layer)
+      Layer.provide(adapter === undefined ? Dial.layer : Layer.provide(adapted(adapter), Dial.layer))
     )
   }
 }
