@@ -19,6 +19,7 @@ const figures: Readonly<Record<string, () => Promise<{ readonly figure: Figure }
   runs: () => import("./runs.ts"),
   processes: () => import("./processes.ts"),
   link: () => import("./link.ts"),
+  reconnect: () => import("./reconnect.ts"),
   slots: () => import("./slots.ts")
 }
 
