@@ -36,7 +36,9 @@ const installed = (): ReadonlyArray<string> => {
     execFileSync("npm", ["install", "--no-audit", "--no-fund", "--prefix", peersFolder, ...wanted], { stdio: "ignore", timeout: 120_000 })
     return names
   } catch (cause) {
-    console.error(`reconnect: other clients are left out, because npm cannot install them (${(cause as NodeJS.ErrnoException).code ?? "exit 1"})`)
+    console.error(
+      `reconnect: other clients are left out, because npm cannot install them (${(cause as NodeJS.ErrnoException).code ?? "exit 1"})`
+    )
     return []
   }
 }
