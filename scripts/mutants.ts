@@ -14,6 +14,7 @@ import { approvalMutants } from "./mutants/approval.ts"
 import { backfillMutants } from "./mutants/backfill.ts"
 import { dayMutants } from "./mutants/days.ts"
 import { evidenceMutants } from "./mutants/evidence.ts"
+import { importMutants } from "./mutants/import.ts"
 import { inputMutants } from "./mutants/input.ts"
 import { journalMutants } from "./mutants/journal.ts"
 import { ledgerMutants } from "./mutants/ledger.ts"
@@ -77,6 +78,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...approvalMutants,
   ...skillFolderMutants,
   ...inputMutants,
+  ...importMutants,
   ...publicMutants,
   ...limitsMutants,
   ...survivorMutants,

@@ -19,6 +19,7 @@ import { type Condition, fairCondition } from "./Condition.ts"
 import { type Control, makeControl } from "./Control.ts"
 import { judge } from "./handshake.ts"
 import { httpReply } from "./health.ts"
+import type { Job } from "./Jobs.ts"
 import { address, type Listener, makeListener } from "./Listener.ts"
 import { answer, type Core, healthOf, methodNames, unavailable } from "./methods.ts"
 import { openTranscripts, type Row } from "./Transcripts.ts"
@@ -33,6 +34,8 @@ export interface GatewayOptions {
   readonly tickIntervalMs?: number
   /** How long a client may take to say `connect`, in milliseconds. */
   readonly handshakeMs?: number
+  /** What its scheduler has, in the shape of `cron.list`. */
+  readonly jobs?: ReadonlyArray<Job>
 }
 
 export interface EmbeddedGateway {
@@ -43,6 +46,8 @@ export interface EmbeddedGateway {
   readonly bootId: Effect.Effect<string>
   /** The committed rows of a session, oldest first; none for a session that does not exist. */
   readonly transcript: (sessionKey: string) => Effect.Effect<ReadonlyArray<Row>>
+  /** The jobs as they are now. */
+  readonly jobs: Effect.Effect<ReadonlyArray<Job>>
   /** Its ways to fail. */
   readonly control: Control
 }
@@ -62,6 +67,7 @@ export const EmbeddedGateway = {
     const core: Core = {
       condition,
       transcripts: yield* openTranscripts(options.directory),
+      jobs: options.jobs ?? [],
       broadcast: (event, payload, hears = () => true) => {
         for (const client of clients) if (client.scopes !== undefined && hears(client)) client.tell(event, payload)
       }
@@ -108,6 +114,7 @@ export const EmbeddedGateway = {
       url: `ws://${address}:${listener.port()}`,
       bootId: Effect.sync(() => condition.bootId),
       transcript: (key) => Effect.sync(() => [...(core.transcripts.find(key)?.rows ?? [])]),
+      jobs: Effect.sync(() => core.jobs),
       control: makeControl({ condition, listener, clients, boot })
     }
   })
