@@ -5,6 +5,9 @@ const command = "test/cli/import.test.ts"
 const openclaw = "test/domain/OpenClawJob.test.ts"
 const job = "test/domain/ForeignJob.test.ts"
 
+const crontab = "test/domain/Crontab.test.ts"
+const hermes = "test/domain/HermesJob.test.ts"
+
 export const importMutants: ReadonlyArray<Mutant> = [
   one(
     "an imported skill is scheduled while its job is",
@@ -43,5 +46,12 @@ export const importMutants: ReadonlyArray<Mutant> = [
   one("a secret goes into a skill file", "src/domain/OpenClawJob.ts", "looksSecret({ name, value })", "false", openclaw),
   one("a command is imported without its input", "src/domain/OpenClawJob.ts", "!known.has(key)", `key === ""`, openclaw),
   one("an imported command is tried again", "src/domain/OpenClawJob.ts", "        retry: { attempts: 1 },\n", "", openclaw),
-  one("two jobs become one skill", "src/domain/ForeignJob.ts", "alone ? name :", "alone || name ? name :", job)
+  one("two jobs become one skill", "src/domain/ForeignJob.ts", "alone ? name :", "alone || name ? name :", job),
+  one("a line is read by the command behind an escaped %", "src/domain/Crontab.ts", "(?<!\\\\)%", "%", crontab),
+  one("a crontab's command starts in the skill's folder", "src/domain/Crontab.ts", `cd "$HOME" || exit; `, "", crontab),
+  one("a user column is part of the command", "src/domain/Crontab.ts", "/^root\\s/.test(command)", "false", crontab),
+  one("the settings of a crontab are lost", "src/domain/Crontab.ts", "      settings.set(", "      void (", crontab),
+  one("a crontab of the system is read as a user's", "src/cli/crontab.ts", "if (/^\\/etc", "if (false && /^\\/etc", command),
+  one("a job of Hermes that ends goes on for ever", "src/domain/HermesJob.ts", `job.schedule.kind !== "once"`, "false", hermes),
+  one("a paused job of Hermes is enabled", "src/domain/HermesJob.ts", ` && job.state !== "paused"`, "", hermes)
 ]

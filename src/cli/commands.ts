@@ -36,6 +36,8 @@ export const commands: ReadonlyArray<Listed> = [
   { name: "state backup", summary: "copy a state directory, at any time", load: () => import("./stateBackup.ts") },
   { name: "state export", summary: "every event of the journal as JSON lines", load: () => import("./stateExport.ts") },
   { name: "import openclaw", summary: "a gateway's jobs as skills, and back", load: () => import("./importOpenclaw.ts") },
+  { name: "import crontab", summary: "a crontab's lines as skills", load: () => import("./importCrontab.ts") },
+  { name: "import hermes", summary: "the cron jobs of Hermes Agent as skills", load: () => import("./importHermes.ts") },
   { name: "gateway", summary: "the embedded gateway alone, to try things on", load: () => import("./gateway.ts") },
   { name: "drill", summary: "break a gateway on purpose and watch the skills go on", load: () => import("./drill.ts") }
 ]

@@ -27,6 +27,11 @@ export const importFlags = {
   config: { type: "text", value: "FILE", about: "the config file (default: holdfast.config.json here, if there is one)" }
 } as const
 
+/** For schedulers that we cannot switch. */
+export const endedFlag = {
+  ended: { type: "switch", about: "you have ended these jobs there: the skills get their schedules" }
+} as const
+
 export interface Importing {
   readonly jobs: ReadonlyArray<ForeignJob>
   /** By id, by their name there or by their skill's; with none, all that are enabled. */

@@ -38,15 +38,26 @@ export const openClawJobs = Effect.fn("openClawJobs")(function* ({
   gateway,
   stateDirectory
 }: Which): Effect.fn.Return<OpenClaw, Problem, Scope.Scope> {
-  const asked = { zone: (yield* HostZone)(), nowMs: yield* Clock.currentTimeMillis }
-  const read = (jobs: ReadonlyArray<unknown>) => jobs.map((job) => readOpenClawJob(job, asked))
   const url = gateway === undefined ? config.gateway?.url : yield* Effect.fromResult(gatewayUrl(gateway, "--gateway"))
-  const met = url === undefined ? undefined : yield* Effect.result(visit({ url, token: config.token, version }))
-  if (met !== undefined && Result.isSuccess(met)) return { jobs: read(yield* listed(met.success)), session: met.success, why: undefined }
+  const met = url === undefined ? undefined : yield* visited(url, config)
+  if (met !== undefined && Result.isSuccess(met)) {
+    return { jobs: yield* understood(yield* listed(met.success)), session: met.success, why: undefined }
+  }
   if (met !== undefined && !isDown(met.failure, url!)) return yield* refusedUs(met.failure, url!)
   const directory = stateDirectory ?? openClawState()
   const why = met === undefined ? "no gateway is named" : `${url!.ws} does not answer (${met.failure.reason})`
-  return { jobs: read(yield* stored(directory)), session: undefined, why: `${why}: read from ${directory}` }
+  return { jobs: yield* understood(yield* stored(directory)), session: undefined, why: `${why}: read from ${directory}` }
+})
+
+/** A session with it, or why there is none. */
+export type Visited = Result.Result<Session["Service"], ConnectionEnd>
+export const visited = (url: GatewayUrl, { token }: RuntimeConfig): Effect.Effect<Visited, never, Scope.Scope> =>
+  Effect.result(visit({ url, token, version }))
+
+/** Jobs as they were given, by what becomes of them on this machine and now. */
+export const understood = Effect.fnUntraced(function* (jobs: ReadonlyArray<unknown>): Effect.fn.Return<ReadonlyArray<ForeignJob>> {
+  const asked = { zone: (yield* HostZone)(), nowMs: yield* Clock.currentTimeMillis }
+  return jobs.map((job) => readOpenClawJob(job, asked))
 })
 
 /** Where a gateway of this user keeps its state. */

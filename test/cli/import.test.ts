@@ -1,36 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs"
-import { join, resolve } from "node:path"
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { assert, it } from "@effect/vitest"
 import { Effect, Result } from "effect"
 import { readFrontMatter } from "../../src/domain/FrontMatter.ts"
 import type { EmbeddedGateway } from "../../src/gateway/index.ts"
-import { createRuntime } from "../../src/index.ts"
-import { folder, started } from "../gateway/world.ts"
-import { run, type Said } from "./inProcess.ts"
+import { run } from "./inProcess.ts"
+import { atWork, fixtures, type Here, here, jobs, named, skill } from "./installation.ts"
 
-const fixtures = resolve(import.meta.dirname, "../fixtures/import")
-/** What OpenClaw 2026.9.6 answered. */
-const { jobs } = JSON.parse(readFileSync(join(fixtures, "openclaw-cron-list.json"), "utf8")) as { jobs: ReadonlyArray<any> }
-const named = (name: string) => jobs.find((job) => job.name === name)
-
-interface Here {
-  readonly home: string
-  readonly skills: string
-  readonly gateway: EmbeddedGateway
-  readonly openclaw: (...args: ReadonlyArray<string>) => Effect.Effect<Said>
-}
-/** A gateway with these jobs, and a config that names it and a folder for skills. */
-const here = Effect.fnUntraced(function* (given: ReadonlyArray<any>, change: { readonly url?: string; readonly token?: string } = {}) {
-  const gateway = yield* started({ jobs: given })
-  const home = realpathSync(yield* folder)
-  const config = join(home, "holdfast.config.json")
-  writeFileSync(join(home, "token"), change.token ?? "secret-token", { mode: 0o600 })
-  const settings = { gateway: { url: change.url ?? gateway.url, tokenFile: "token" }, skillsFolders: ["skills"], state: "state" }
-  writeFileSync(config, JSON.stringify(settings))
-  const openclaw = (...args: ReadonlyArray<string>) => run("import", "openclaw", "--config", config, ...args)
-  return { home, skills: join(home, "skills"), gateway, openclaw } satisfies Here
-})
 /** The schedules that the skill files have, by skill. */
 const schedules = ({ skills }: Here) =>
   Effect.sync(() =>
@@ -159,20 +136,17 @@ it.live("a job that is handed back is enabled there once its skill is paused on 
   Effect.gen(function* () {
     const past = { ...named("Poll"), id: "past", name: "Past", enabled: false, schedule: { kind: "at", at: "2026-01-05T08:00:00Z" } }
     const never = { ...named("Poll"), id: "never", name: "Never", enabled: false, schedule: { kind: "cron", expr: "0 0 30 2 *" } }
-    const { gateway, home, openclaw, skills } = yield* here([named("Poll"), past, never])
+    const now = yield* here([named("Poll"), past, never])
+    const { gateway, openclaw, skills, state } = now
     assert.strictEqual((yield* openclaw("--write", "--disable", "Poll")).code, 0)
     for (const id of ["past", "never"]) skill(skills, id, { importedFrom: `openclaw/${id}`, run: ["true"] })
     const back = (job: string) => openclaw("--hand-back", job, "--json")
-    const state = join(home, "state")
 
     mkdirSync(state, { mode: 0o700 })
     assert.strictEqual((yield* back("Poll")).code, "RUNTIME_DOWN")
     assert.deepStrictEqual(yield* enabled(gateway), [])
 
-    yield* Effect.acquireRelease(
-      Effect.promise(() => createRuntime({ state, skills: [skills] })),
-      (runtime) => Effect.promise(() => runtime.stop({ now: true }))
-    )
+    yield* atWork(now)
     assert.strictEqual((yield* back("Past")).code, "JOB_PAST")
     assert.strictEqual((yield* back("never")).code, "HAND_BACK_OVERDUE")
     assert.deepStrictEqual(yield* enabled(gateway), [])
@@ -188,9 +162,24 @@ it.live("a job that is handed back is enabled there once its skill is paused on 
   })
 )
 
-const skill = (skills: string, name: string, settings: object): string => {
-  mkdirSync(join(skills, name), { recursive: true })
-  const text = `---\nname: ${name}\nmetadata:\n  holdfast: ${JSON.stringify(settings)}\n---\n`
-  writeFileSync(join(skills, name, "SKILL.md"), text)
-  return text
-}
+it.live("a crontab's lines and the jobs of Hermes are written without a schedule until somebody says that they have been ended", () =>
+  Effect.gen(function* () {
+    const now = yield* here([])
+    const config = ["--config", join(now.home, "holdfast.config.json"), "--write"]
+    const file = join(now.home, "crontab")
+    writeFileSync(file, "@daily /bin/one\n@daily /bin/two\n")
+    assert.strictEqual((yield* run("import", "crontab", file, ...config)).code, 0)
+    assert.deepStrictEqual(yield* schedules(now), { one: "none", two: "none" })
+    assert.strictEqual((yield* run("import", "crontab", file, ...config, "--ended")).code, 0)
+    assert.deepStrictEqual(yield* schedules(now), { one: "cron", two: "cron" })
+    assert.strictEqual((yield* run("import", "crontab", "/etc/crontab", ...config)).code, "CRONTAB_SYSTEM")
+
+    const hermes = join(now.home, "jobs.json")
+    const job = { id: "a", name: "Three", schedule: { kind: "interval", minutes: 5 }, no_agent: true, script: "x.sh" }
+    writeFileSync(hermes, JSON.stringify({ jobs: [job] }))
+    assert.strictEqual((yield* run("import", "hermes", hermes, ...config)).code, 0)
+    assert.deepStrictEqual(yield* schedules(now), { one: "cron", three: "none", two: "cron" })
+    writeFileSync(hermes, JSON.stringify({ tasks: [] }))
+    assert.strictEqual((yield* run("import", "hermes", hermes, ...config)).code, "HERMES_JOBS")
+  })
+)
