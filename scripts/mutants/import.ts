@@ -7,6 +7,8 @@ const job = "test/domain/ForeignJob.test.ts"
 
 const crontab = "test/domain/Crontab.test.ts"
 const hermes = "test/domain/HermesJob.test.ts"
+const doubles = "test/domain/Doubles.test.ts"
+const doctor = "test/cli/doctor.test.ts"
 
 export const importMutants: ReadonlyArray<Mutant> = [
   one(
@@ -53,5 +55,25 @@ export const importMutants: ReadonlyArray<Mutant> = [
   one("the settings of a crontab are lost", "src/domain/Crontab.ts", "      settings.set(", "      void (", crontab),
   one("a crontab of the system is read as a user's", "src/cli/crontab.ts", "if (/^\\/etc", "if (false && /^\\/etc", command),
   one("a job of Hermes that ends goes on for ever", "src/domain/HermesJob.ts", `job.schedule.kind !== "once"`, "false", hermes),
-  one("a paused job of Hermes is enabled", "src/domain/HermesJob.ts", ` && job.state !== "paused"`, "", hermes)
+  one("a paused job of Hermes is enabled", "src/domain/HermesJob.ts", ` && job.state !== "paused"`, "", hermes),
+  one(
+    "a double is not seen where the marker is gone",
+    "src/domain/Doubles.ts",
+    "sameWork(skill, skill.schedule, job, zone)",
+    "false",
+    doubles
+  ),
+  one("a skill that is paused is a double", "src/domain/Doubles.ts", " || paused.has(skill.name)", "", doubles, doctor),
+  one("what neither scheduler runs is not said", "src/domain/Doubles.ts", `mine && !job.enabled ? `, "false ? ", doubles),
+  one("the doctor does not look at pauses", "src/cli/checks.ts", "paused === undefined ? [] : [name]", "[]", doctor),
+  one("the doctor leaves with 0 whatever it finds", "src/cli/doctor.ts", "fail: 2", "fail: 0", doctor),
+  one(
+    "a gateway that is away is a failure",
+    "src/cli/checks.ts",
+    `"notAGateway"].includes(`,
+    `"notAGateway", "refused"].includes(`,
+    doctor
+  ),
+  one("a clock that is behind the record is well", "src/cli/checks.ts", "behindMs > driftMs", "false", doctor),
+  one("a line of a crontab is no job", "src/cli/checks.ts", "...(yield* userCrontab), ", "", doctor)
 ]

@@ -18,6 +18,7 @@ export interface Here {
   readonly skills: string
   readonly gateway: EmbeddedGateway
   readonly openclaw: (...args: ReadonlyArray<string>) => Effect.Effect<Said>
+  readonly doctor: Effect.Effect<Said>
 }
 export const here = Effect.fnUntraced(function* (
   given: ReadonlyArray<any>,
@@ -30,7 +31,8 @@ export const here = Effect.fnUntraced(function* (
   const settings = { gateway: { url: change.url ?? gateway.url, tokenFile: "token" }, skillsFolders: ["skills"], state: "state" }
   writeFileSync(config, JSON.stringify(settings))
   const openclaw = (...args: ReadonlyArray<string>) => run("import", "openclaw", "--config", config, ...args)
-  return { home, state: join(home, "state"), skills: join(home, "skills"), gateway, openclaw } satisfies Here
+  const doctor = run("doctor", "--config", config, "--json")
+  return { home, state: join(home, "state"), doctor, skills: join(home, "skills"), gateway, openclaw } satisfies Here
 })
 /** A runtime at work on it. */
 export const atWork = ({ state, skills, gateway }: Here, linked = false) =>
