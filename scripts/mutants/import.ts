@@ -75,5 +75,7 @@ export const importMutants: ReadonlyArray<Mutant> = [
     doctor
   ),
   one("a clock that is behind the record is well", "src/cli/checks.ts", "behindMs > driftMs", "false", doctor),
-  one("a line of a crontab is no job", "src/cli/checks.ts", "...(yield* userCrontab), ", "", doctor)
+  one("a line of a crontab is no job", "src/cli/checks.ts", "...(yield* userCrontab), ", "", doctor),
+  one("where a skill is from is part of what it does", "src/layers/Skills.ts", "importedFrom: undefined, ", "", command),
+  one("a hand-back that is cut short does not say that the skill is paused", "src/cli/handBack.ts", "out.note(`", "void (`", command)
 ]

@@ -59,7 +59,9 @@ export const handBack = Effect.fn("handBack")(function* (asked: HandBack): Effec
   }
   yield* ask(state, { id: 1, do: "skill.pause", skill: skill.name, by: user(), why: `handed back to ${originOf(job)}` })
   const pausedAtMs = yield* Clock.currentTimeMillis
-  const { nextRunAtMs } = yield* enable(session, job.id, true)
+  const { nextRunAtMs } = yield* Effect.tapError(enable(session, job.id, true), () =>
+    Effect.sync(() => out.note(`${skill.name} stays paused: holdfast resume ${skill.name} once it is known that the job is disabled there`))
+  )
   if (nextRunAtMs === undefined || nextRunAtMs <= pausedAtMs) {
     yield* enable(session, job.id, false)
     return yield* refused(

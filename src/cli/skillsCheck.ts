@@ -169,6 +169,7 @@ const settings = (skill: SkillDefinition, approvals: ReadonlyMap<string, Approva
   ["report", `${skill.report.when}${skill.report.session === undefined ? "" : ` to ${shown(skill.report.session)}`}`],
   ...(skill.evidence === undefined ? [] : [["evidence", evidenceText(skill.evidence)] as const]),
   ...(skill.pinned === undefined ? [] : [["approved", approvalText(approvals.get(skill.name))] as const]),
+  ...(skill.importedFrom === undefined ? [] : [["imported", `from ${skill.importedFrom}`] as const]),
   ...(skill.env.length === 0 ? [] : [["env", skill.env.join(", ")] as const])
 ]
 

@@ -5,7 +5,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect, Result } from "effect"
 import { readFrontMatter } from "../../src/domain/FrontMatter.ts"
 import type { EmbeddedGateway } from "../../src/gateway/index.ts"
-import { run } from "./inProcess.ts"
+import { run, type Said } from "./inProcess.ts"
 import { atWork, fixtures, type Here, here, jobs, named, skill } from "./installation.ts"
 
 /** The schedules that the skill files have, by skill. */
@@ -159,6 +159,35 @@ it.live("a job that is handed back is enabled there once its skill is paused on 
     const events = (yield* run("state", "export", "--state", state)).stdout
     assert.include(events, `"handed back to openclaw/${named("Poll").id}"`)
     assert.notInclude(events, "handed back to openclaw/past")
+  })
+)
+
+it.live("a hand-back whose answer got lost leaves the skill paused and says so", () =>
+  Effect.gen(function* () {
+    const now = yield* here([named("Poll")])
+    yield* now.openclaw("--write", "--disable")
+    const runtime = yield* atWork(now)
+    yield* now.gateway.control.loseReplies(1)
+    const lost = yield* now.openclaw("--hand-back", "Poll")
+    assert.strictEqual(lost.code, "GATEWAY_REFUSED")
+    assert.match(lost.stderr, /^poll stays paused: holdfast resume poll once /)
+    yield* Effect.promise(() => runtime.resume("poll")) // Rejects where it is not paused.
+  })
+)
+
+it.live("where a skill is from is shown, and is no part of what it does", () =>
+  Effect.gen(function* () {
+    const { skills } = yield* here([])
+    const check = (settings: object) =>
+      Effect.andThen(
+        Effect.sync(() => skill(skills, "one", settings)),
+        run("skills", "check", skills, "--json")
+      )
+    const digest = ({ values }: Said) => values[0].skills[0].digest
+    const before = digest(yield* check({ run: ["true"] }))
+    assert.strictEqual(digest(yield* check({ run: ["true"], importedFrom: "crontab/1a2b" })), before)
+    assert.include((yield* run("skills", "check", skills)).stdout, "    imported  from crontab/1a2b\n")
+    assert.strictEqual((yield* check({ run: ["true"], importedFrom: "cron" })).values[0].problems[0].code, "FIELD_RANGE")
   })
 )
 
