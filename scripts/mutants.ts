@@ -17,6 +17,7 @@ import { backlogMutants } from "./mutants/backlog.ts"
 import { dayMutants } from "./mutants/days.ts"
 import { deviceMutants } from "./mutants/device.ts"
 import { evidenceMutants } from "./mutants/evidence.ts"
+import { importMutants } from "./mutants/import.ts"
 import { inputMutants } from "./mutants/input.ts"
 import { journalMutants } from "./mutants/journal.ts"
 import { ledgerMutants } from "./mutants/ledger.ts"
@@ -85,6 +86,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...approvalMutants,
   ...skillFolderMutants,
   ...inputMutants,
+  ...importMutants,
   ...publicMutants,
   ...limitsMutants,
   ...survivorMutants,

@@ -38,6 +38,10 @@ export const commands: ReadonlyArray<Listed> = [
   { name: "state repair", summary: "make a damaged directory one that starts, at a stated loss", load: () => import("./stateRepair.ts") },
   { name: "state backup", summary: "copy a state directory, at any time", load: () => import("./stateBackup.ts") },
   { name: "state export", summary: "every event of the journal as JSON lines", load: () => import("./stateExport.ts") },
+  { name: "doctor", summary: "what is wrong with an installation, and what to do about it", load: () => import("./doctor.ts") },
+  { name: "import openclaw", summary: "a gateway's jobs as skills, and back", load: () => import("./importOpenclaw.ts") },
+  { name: "import crontab", summary: "a crontab's lines as skills", load: () => import("./importCrontab.ts") },
+  { name: "import hermes", summary: "the cron jobs of Hermes Agent as skills", load: () => import("./importHermes.ts") },
   { name: "gateway", summary: "the embedded gateway alone, to try things on", load: () => import("./gateway.ts") },
   { name: "drill", summary: "break a gateway on purpose and watch the skills go on", load: () => import("./drill.ts") }
 ]

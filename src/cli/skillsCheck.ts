@@ -108,7 +108,8 @@ const describe = ({ skills, passive, problems }: LoadedSkills, approvals: Readon
   )
 }
 
-const nextSlots = (schedule: Schedule | undefined, nowMs: number): ReadonlyArray<number> => {
+/** The next three. */
+export const nextSlots = (schedule: Schedule | undefined, nowMs: number): ReadonlyArray<number> => {
   const slots: Array<number> = []
   for (let at = nowMs; schedule !== undefined && slots.length < 3;) {
     const slot = next(schedule, at)
@@ -168,6 +169,7 @@ const settings = (skill: SkillDefinition, approvals: ReadonlyMap<string, Approva
   ["report", reportText(skill)],
   ...(skill.evidence === undefined ? [] : [["evidence", evidenceText(skill.evidence)] as const]),
   ...(skill.pinned === undefined ? [] : [["approved", approvalText(approvals.get(skill.name))] as const]),
+  ...(skill.importedFrom === undefined ? [] : [["imported", `from ${skill.importedFrom}`] as const]),
   ...(skill.env.length === 0 ? [] : [["env", skill.env.join(", ")] as const])
 ]
 
@@ -189,7 +191,8 @@ const budgetText = ({ work }: SkillDefinition): string =>
         ...(work.perDay.all === undefined ? [] : [`${work.perDay.all} of all prompt skills`])
       ].join(", ")
 
-const workText = ({ work }: SkillDefinition): string => {
+/** What does the work, in a few words. */
+export const workText = ({ work }: SkillDefinition): string => {
   switch (work._tag) {
     case "Process":
       return `run ${work.argv.map(shown).join(" ")}`

@@ -86,6 +86,8 @@ export interface SkillDefinition {
   readonly evidence?: Evidence
   /** Names of variables handed on from our own environment, beyond the fixed allow-list. */
   readonly env: ReadonlyArray<string>
+  /** The job of another scheduler that it was made of: `openclaw/<id>`. */
+  readonly importedFrom?: string
   /** SHA-256 over the files and settings that decide what a run does. */
   readonly digest: string
   /** The files that are part of the digest, of a skill that runs only as it was approved. Each attempt compares them. */

@@ -28,6 +28,9 @@ const word = textField(
 const text = (max: number, description: string) =>
   textField((given) => given.length > 0 && given.length <= max, `1 to ${max} characters`, description)
 
+/** `openclaw/<job id>`: whose job a skill was, and which. */
+const originRule = /^(?:openclaw|crontab|hermes)\/[\x21-\x7e]{1,128}$/
+
 /** Everything that can be set for a skill. */
 export const SkillSettings = Schema.Struct({
   schedule: maybe(ScheduleSettings),
@@ -116,6 +119,13 @@ export const SkillSettings = Schema.Struct({
     Schema.Array(
       textField(mayDeclare, "a variable's name; not NODE_OPTIONS, LD_*, DYLD_*, GIT_* or the token's", "a variable handed on")
     ).check(Schema.isMaxLength(64))
+  ),
+  importedFrom: maybe(
+    textField(
+      (origin) => originRule.test(origin),
+      "openclaw/ID, crontab/ID or hermes/ID",
+      "the job of another scheduler that this skill was made of: they must not both run"
+    )
   )
 })
 export type SkillSettings = typeof SkillSettings.Type
@@ -272,7 +282,8 @@ export const draftSkill = ({
       ...(report?.collapse === undefined ? {} : { collapse: report.collapse })
     },
     ...(evidence === undefined ? {} : { evidence: { files: evidence.files ?? [], fields: evidence.fields ?? [], atLeastMs, atMostMs } }),
-    env: [...new Set(settings.env ?? skillDefaults.env)]
+    env: [...new Set(settings.env ?? skillDefaults.env)],
+    ...(settings.importedFrom === undefined ? {} : { importedFrom: settings.importedFrom })
   })
 }
 

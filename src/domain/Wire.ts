@@ -161,6 +161,42 @@ export const HookWakeBody = Schema.Struct({ text, mode: optional(Schema.Literals
 export const CreateParams = Schema.Struct({ key: text })
 export const Created = Schema.Struct({ key: optional(text), sessionId: optional(text) })
 
+/** A job of the gateway's scheduler. What is not read is left out; kinds and payloads are judged by `OpenClawJob`. */
+export const CronJob = Schema.Struct({
+  id: text,
+  name: text,
+  enabled: Schema.Boolean,
+  declarationKey: optional(text),
+  schedule: Schema.Struct({
+    kind: text,
+    expr: optional(text),
+    tz: optional(text),
+    staggerMs: optional(instant),
+    everyMs: optional(instant),
+    anchorMs: optional(instant),
+    at: optional(text)
+  }),
+  payload: Schema.Record(text, Schema.Unknown),
+  delivery: optional(Schema.Record(text, Schema.Unknown)),
+  trigger: optional(Schema.Unknown),
+  pacing: optional(Schema.Unknown),
+  /** Absent of a job that is not enabled. In the past, it runs at once. */
+  nextRunAtMs: optional(instant)
+})
+export type CronJob = typeof CronJob.Type
+
+/** A page of jobs, at most `limit` of them from `offset` on. */
+export const CronListParams = Schema.Struct({
+  includeDisabled: optional(Schema.Boolean),
+  limit: optional(Schema.Int),
+  offset: optional(Schema.Int)
+})
+/** Jobs are read one by one, so that one of a later version hides no other. */
+export const CronList = Schema.Struct({ jobs: Schema.Array(Schema.Unknown), nextOffset: optional(Schema.NullOr(Schema.Int)) })
+
+/** Changes a job; the reply is the job. Needs `operator.admin`. */
+export const CronUpdateParams = Schema.Struct({ id: text, patch: Schema.Struct({ enabled: Schema.Boolean }) })
+
 /** Asks for `session.message` events of one session, for as long as this connection lasts. */
 export const SubscribeParams = Schema.Struct({ key: text })
 
@@ -174,6 +210,8 @@ export const methods = {
   "chat.history": { params: HistoryParams, result: History },
   "chat.inject": { params: InjectParams, result: Injected },
   wake: { params: WakeParams, result: Schema.Unknown },
+  "cron.list": { params: CronListParams, result: CronList },
+  "cron.update": { params: CronUpdateParams, result: CronJob },
   "sessions.create": { params: CreateParams, result: Created },
   "sessions.messages.subscribe": { params: SubscribeParams, result: Schema.Unknown }
 } as const

@@ -19,6 +19,7 @@ import { fairCondition } from "./Condition.ts"
 import { type Control, makeControl } from "./Control.ts"
 import { judge } from "./handshake.ts"
 import { httpReply } from "./health.ts"
+import type { Job } from "./Jobs.ts"
 import { address, type Listener, makeListener } from "./Listener.ts"
 import { answer, type Core, healthOf, methodNames, unavailable } from "./methods.ts"
 import { openTranscripts, type Row } from "./Transcripts.ts"
@@ -36,6 +37,8 @@ export interface GatewayOptions {
   readonly tickIntervalMs?: number
   /** How long a client may take to say `connect`, in milliseconds. */
   readonly handshakeMs?: number
+  /** What its scheduler has, in the shape of `cron.list`. */
+  readonly jobs?: ReadonlyArray<Job>
 }
 
 export interface EmbeddedGateway {
@@ -48,6 +51,8 @@ export interface EmbeddedGateway {
   readonly transcript: (sessionKey: string) => Effect.Effect<ReadonlyArray<Row>>
   /** Lines for the next heartbeat, oldest first. */
   readonly wakes: Effect.Effect<ReadonlyArray<Wake>>
+  /** The jobs as they are now. */
+  readonly jobs: Effect.Effect<ReadonlyArray<Job>>
   /** Its ways to fail. */
   readonly control: Control
 }
@@ -68,6 +73,7 @@ export const EmbeddedGateway = {
       condition,
       transcripts: yield* openTranscripts(options.directory),
       wakes: [],
+      jobs: options.jobs ?? [],
       broadcast: (event, payload, hears = () => true) => {
         for (const client of clients) if (client.scopes !== undefined && hears(client)) client.tell(event, payload)
       }
@@ -116,6 +122,7 @@ export const EmbeddedGateway = {
       bootId: Effect.sync(() => condition.bootId),
       transcript: (key) => Effect.sync(() => [...(core.transcripts.find(key)?.rows ?? [])]),
       wakes: Effect.sync(() => [...core.wakes]),
+      jobs: Effect.sync(() => core.jobs),
       control: makeControl({ condition, listener, clients, boot })
     }
   })

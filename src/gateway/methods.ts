@@ -6,6 +6,8 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import {
   CreateParams,
+  CronListParams,
+  CronUpdateParams,
   errorCodes,
   historyLimitMax,
   HistoryParams,
@@ -18,6 +20,7 @@ import {
 } from "../domain/Wire.ts"
 import type { Client } from "./Client.ts"
 import type { Condition } from "./Condition.ts"
+import { enableJob, type Job, listJobs } from "./Jobs.ts"
 import { keyProblem, type Row, type Transcript, type Transcripts } from "./Transcripts.ts"
 import { addWake, type Wake } from "./wakes.ts"
 
@@ -28,6 +31,8 @@ export interface Core {
   transcripts: Transcripts
   /** Lines for the next heartbeat, oldest first; a boot knows none. */
   readonly wakes: Array<Wake>
+  /** Of its scheduler, which fires nothing here. They outlive a boot, as those of a real one do. */
+  jobs: ReadonlyArray<Job>
   /** Tells every connected client that `hears` it; without `hears`, all. */
   readonly broadcast: (event: string, payload: unknown, hears?: (client: Client) => boolean) => void
 }
@@ -130,6 +135,8 @@ const methods = new Map<string, Method>([
       true
     )
   ],
+  ["cron.list", method("operator.read", CronListParams, (params, core) => Effect.sync(() => listJobs(core.jobs, params)))],
+  ["cron.update", method("operator.admin", CronUpdateParams, ({ id, patch }, core) => update(core, id, patch.enabled), true)],
   ["chat.send", method("operator.write", SendParams, (params, core) => send(core, params), true)]
 ])
 
@@ -175,6 +182,17 @@ const send = Effect.fnUntraced(function* (core: Core, { sessionKey, message, ide
   if (rows.some(({ id }) => id === idempotencyKey)) return { runId: idempotencyKey, status: "in_flight" }
   yield* commit(core, sessionKey, { id: idempotencyKey, role: "user", text: message }, idempotencyKey)
   return { runId: idempotencyKey, status: "started" }
+})
+
+const update = Effect.fnUntraced(function* (core: Core, id: string, enabled: boolean) {
+  const job = core.jobs.find((one) => one.id === id)
+  if (job === undefined) {
+    const details = { code: "CRON_JOB_NOT_FOUND", jobId: id }
+    return yield* Effect.fail({ code: errorCodes.invalid, message: `Automation not found: ${id}`, details })
+  }
+  const updated = enableJob(job, enabled, yield* Clock.currentTimeMillis)
+  core.jobs = core.jobs.map((one) => (one === job ? updated : one))
+  return updated
 })
 
 const existing = (core: Core, key: string): Effect.Effect<Transcript, WireError> => {

@@ -64,7 +64,7 @@ import * as Watch from "./Watch.ts"
 export interface SkillGiven {
   readonly name: string
   readonly description: string
-  readonly settings: Omit<SkillSettings, "run" | "module" | "prompt" | "perDay" | "env" | "grace" | "silence" | "memory">
+  readonly settings: Omit<SkillSettings, "run" | "module" | "prompt" | "perDay" | "env" | "grace" | "silence" | "memory" | "importedFrom">
   readonly work: FunctionWork
 }
 

@@ -269,7 +269,7 @@ const complete = Effect.fnUntraced(function* (
 ): Effect.fn.Return<SkillDefinition & { readonly pinned: ReadonlyArray<PinnedFile> }, SkillInvalid, Files> {
   const { work } = draft
   if (work._tag === "Function") return yield* Effect.die("a file names no function")
-  const settings = { ...draft, description: undefined, work: { ...work, folder: undefined } } // Moved or described anew, it is the same skill.
+  const settings = { ...draft, description: undefined, importedFrom: undefined, work: { ...work, folder: undefined } } // Moved or described anew, it is the same skill.
   const hash = createHash("sha256").update(JSON.stringify(settings))
   if (work._tag === "Prompt") return { ...draft, digest: hash.digest("hex"), pinned: [] } // Its text and its command are among the settings.
   const path = yield* Path.Path
