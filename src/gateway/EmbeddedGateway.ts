@@ -15,12 +15,13 @@ import type * as Scope from "effect/Scope"
 import type { ListenFailed, StateUnusable } from "../domain/Errors.ts"
 import * as Wire from "../domain/Wire.ts"
 import { Client } from "./Client.ts"
-import { type Condition, fairCondition } from "./Condition.ts"
+import { fairCondition } from "./Condition.ts"
 import { type Control, makeControl } from "./Control.ts"
 import { judge } from "./handshake.ts"
 import { httpReply } from "./health.ts"
 import { address, type Listener, makeListener } from "./Listener.ts"
 import { answer, type Core, healthOf, methodNames, unavailable } from "./methods.ts"
+import { type Invoked, invoke, toolsPath } from "./tools.ts"
 import { openTranscripts, type Row } from "./Transcripts.ts"
 
 export interface GatewayOptions {
@@ -43,6 +44,8 @@ export interface EmbeddedGateway {
   readonly bootId: Effect.Effect<string>
   /** The committed rows of a session, oldest first; none for a session that does not exist. */
   readonly transcript: (sessionKey: string) => Effect.Effect<ReadonlyArray<Row>>
+  /** The tool calls that were let in over HTTP, oldest first. */
+  readonly invoked: Effect.Effect<ReadonlyArray<Invoked>>
   /** Its ways to fail. */
   readonly control: Control
 }
@@ -69,7 +72,7 @@ export const EmbeddedGateway = {
     const settings = { token: options.token, tickIntervalMs: options.tickIntervalMs ?? Wire.tickIntervalMs }
 
     const listener: Listener = yield* makeListener(options.port, {
-      onRequest: (request, response) => run(respond(condition, listener.port(), request, response)),
+      onRequest: (request, response) => run(respond(core, options.token, listener.port(), request, response)),
       refuseUpgrade: (request) => (!isOurHost(request, listener.port()) ? 421 : condition.sessions === "refused" ? 503 : undefined),
       onSocket: (socket, request) => {
         // A page in a browser always says where it is from; none has business here.
@@ -108,6 +111,7 @@ export const EmbeddedGateway = {
       url: `ws://${address}:${listener.port()}`,
       bootId: Effect.sync(() => condition.bootId),
       transcript: (key) => Effect.sync(() => [...(core.transcripts.find(key)?.rows ?? [])]),
+      invoked: Effect.sync(() => [...condition.invoked]),
       control: makeControl({ condition, listener, clients, boot })
     }
   })
@@ -172,12 +176,24 @@ const shakeHands = Effect.fnUntraced(function* (core: Core, { token, tickInterva
 })
 const events = ["connect.challenge", "tick", "health", "session.message", "chat", "shutdown"]
 
-const respond = Effect.fnUntraced(function* (condition: Condition, port: number, request: IncomingMessage, response: ServerResponse) {
+const respond = Effect.fnUntraced(function* (
+  core: Core,
+  token: Redacted.Redacted,
+  port: number,
+  request: IncomingMessage,
+  response: ServerResponse
+) {
+  const { condition } = core
   yield* condition.thawed.await
   if (condition.http === "resetting") return request.socket.resetAndDestroy()
-  const { status, body } = isOurHost(request, port)
-    ? httpReply(condition, yield* Clock.currentTimeMillis, request.method ?? "", (request.url ?? "").replace(/\?.*$/s, ""))
-    : { status: 421, body: { ok: false, error: "unknown host" } }
+  const path = (request.url ?? "").replace(/\?.*$/s, "")
+  const reply = !isOurHost(request, port)
+    ? { status: 421, body: { ok: false, error: "unknown host" } }
+    : path === toolsPath
+      ? yield* invoke(core, token, request)
+      : httpReply(condition, yield* Clock.currentTimeMillis, request.method ?? "", path)
+  if (reply === undefined) return request.socket.resetAndDestroy()
+  const { status, body } = reply
   return response
     .writeHead(status, { "content-type": "application/json; charset=utf-8", "cache-control": "no-store" })
     .end(JSON.stringify(body))
