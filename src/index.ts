@@ -35,7 +35,18 @@ import type { RuntimeEnd, runtimeMachine } from "./machines/runtime.ts"
 export type { JournalEvent } from "./domain/JournalEvent.ts"
 export type { Outcome, Phase, Verdict } from "./domain/Outcome.ts"
 export type { Picture, SkillPicture } from "./domain/Picture.ts"
-export type { Fields, History, SkillContext, SkillFunction, SkillResult } from "./domain/SkillContext.ts"
+export type {
+  Fields,
+  History,
+  Injected,
+  SessionMessage,
+  SkillContext,
+  SkillFunction,
+  SkillGateway,
+  SkillResult,
+  SkillSession
+} from "./domain/SkillContext.ts"
+export { LinkFailed, type LinkReason } from "./domain/LinkFailed.ts"
 export type { Problem } from "./domain/Errors.ts"
 export type { Reloaded } from "./layers/Reloading.ts"
 export { guarantees, type Guarantee, type Mode } from "./machines/guarantees.ts"

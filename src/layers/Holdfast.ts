@@ -46,6 +46,7 @@ import { type ReadSkills, Runtime } from "./Runtime.ts"
 import { lookEveryMs, Scheduler } from "./Scheduler.ts"
 import { layerLoggers, Secrets, secretsOf } from "./Secrets.ts"
 import { Session } from "./Session.ts"
+import { layerLinked } from "./SkillLink.ts"
 import type { FunctionWork, SkillEntry } from "./SkillFunction.ts"
 import { HostZone, type LoadedSkills, type Overrides, Skills } from "./Skills.ts"
 import { StateStore } from "./StateStore.ts"
@@ -246,7 +247,8 @@ const linkTo = (
   session: string
 ): { readonly layer: Link; readonly session: string } => ({
   session,
-  layer: Layer.merge(History.layer({ session }), Gateway.layer(url)).pipe(
+  layer: layerLinked({ url, token, session }).pipe(
+    Layer.provideMerge(Layer.merge(History.layer({ session }), Gateway.layer(url))),
     Layer.provideMerge(Session.layer({ url, token, version })),
     Layer.provide(Dial.layer)
   )
@@ -255,7 +257,7 @@ const linkTo = (
 /** Without a gateway the machines of the link are never started; these are never asked. */
 const noLink: Link = Layer.mergeAll(
   Session.layerNoop,
-  Layer.succeed(History, { has: () => Effect.succeed(false) }),
+  Layer.succeed(History, { has: () => Effect.succeed(false), newest: () => Effect.succeed([]) }),
   Layer.succeed(Gateway, { probe: Effect.never })
 )
 

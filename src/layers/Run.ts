@@ -26,6 +26,7 @@ import { type BeginPrompt, makeBudget } from "./PromptBudget.ts"
 import { placeShim } from "./Shim.ts"
 import { Entry, type SkillEntry } from "./SkillFunction.ts"
 import { performModule } from "./SkillHost.ts"
+import { linkOf } from "./SkillLink.ts"
 import { followProgram, performProcess } from "./SkillProcess.ts"
 import { performPrompt } from "./SkillPrompt.ts"
 import { StateStore } from "./StateStore.ts"
@@ -260,6 +261,7 @@ const factsOf = (store: StateStore["Service"], run: string, attempt: number): At
     slotAtMs: record?.slotAtMs ?? 0,
     missed: record?.missed ?? 0,
     fence: record?.fence ?? 0,
+    startedAtMs: record?.startedAtMs,
     directory: join(store.directory, "runs", run),
     bin: join(store.directory, "bin"),
     historyFile: join(store.directory, "history.json")
@@ -288,7 +290,7 @@ const perform = (
       case "Module":
         return (yield* prepared(facts)) ?? (yield* performModule({ ...definition, work: kind }, facts, steps, onSpawned))
       case "Function":
-        return yield* Effect.timeoutOrElse(work?.(facts, steps) ?? absent(definition), {
+        return yield* Effect.timeoutOrElse(work?.(facts, steps, yield* linkOf(definition, facts)) ?? absent(definition), {
           duration: definition.timeoutMs,
           orElse: () =>
             Effect.succeed<AttemptEnd>({
