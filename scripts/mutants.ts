@@ -18,6 +18,7 @@ import { inputMutants } from "./mutants/input.ts"
 import { journalMutants } from "./mutants/journal.ts"
 import { ledgerMutants } from "./mutants/ledger.ts"
 import { limitsMutants } from "./mutants/limits.ts"
+import { linkMutants } from "./mutants/link.ts"
 import { lockMutants } from "./mutants/lock.ts"
 import type { Mutant } from "./mutants/mutant.ts"
 import { standingMutants } from "./mutants/standing.ts"
@@ -54,6 +55,7 @@ const histories = ["test/failures/link-history.test.ts"]
 const mutants: ReadonlyArray<Mutant> = [
   ...journalMutants,
   ...ledgerMutants,
+  ...linkMutants,
   ...lockMutants,
   ...simulatedMutants,
   ...realMutants,

@@ -20,7 +20,7 @@ import { stillApproved } from "./Approval.ts"
 import type { Disk } from "./Disk.ts"
 import { believed } from "./Evidence.ts"
 import type { Process } from "./Process.ts"
-import { consequences } from "./Standing.ts"
+import { consequences, Standing } from "./Standing.ts"
 import { Pools, processes } from "./Pools.ts"
 import { type BeginPrompt, makeBudget } from "./PromptBudget.ts"
 import { placeShim } from "./Shim.ts"
@@ -195,6 +195,8 @@ const bind = (underWay: UnderWay, beginPrompt: BeginPrompt, session: string | un
           yield* StateStore.use((store) => store.append({ type: "attempt.failed", run, attempt, reason, retryAtMs }))
         }).pipe(Effect.ensuring(Effect.sync(() => underWay.end(input.run))))
     ),
+
+    link: fromEffect(() => Effect.flatMap(Standing, ({ mayStart }) => mayStart)),
 
     park: fromEffect(({ input: { run, reason } }: { input: { readonly run: string; readonly reason: string } }) =>
       StateStore.use((store) => store.append({ type: "run.parked", run, reason })).pipe(
