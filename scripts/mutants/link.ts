@@ -45,6 +45,7 @@ export const linkMutants: ReadonlyArray<Mutant> = [
   one("link: the token is in the failure", "src/layers/Tools.ts", `detail.replaceAll(Redacted.value(token), "(token)")`, "detail", tools),
   one("link: a skill need not declare what it asks", "src/layers/SkillLink.ts", "!needs.includes(need)", "false as boolean", link, host),
   one("link: a row is sent without a look", "src/layers/SkillLink.ts", "if (stands) return { already: true }", "void stands", link),
+  one("link: a secret is injected as it is", "src/layers/SkillLink.ts", "text: secrets.text(row.text)", "text: row.text", link),
   one(
     "link: what a skill injects looks like its report",
     "src/layers/SkillLink.ts",

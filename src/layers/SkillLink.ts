@@ -16,6 +16,7 @@ import type { Injected, SessionMessage } from "../domain/SkillContext.ts"
 import * as Wire from "../domain/Wire.ts"
 import { type Circuit, makeCircuit } from "./Circuit.ts"
 import { History } from "./History.ts"
+import { Secrets } from "./Secrets.ts"
 import { type CallFailed, frameTooLarge, Session } from "./Session.ts"
 import { type Invocation, invokeTool, isBroken } from "./Tools.ts"
 
@@ -71,11 +72,12 @@ export const layerLinked = (options: {
     Effect.gen(function* () {
       const session = yield* Session
       const history = yield* History
+      const secrets = yield* Secrets
       const circuit = yield* makeCircuit
       return {
         session: options.session,
         history: (key, limit) => Effect.mapBoth(history.newest(key, limit), { onSuccess: messagesOf, onFailure: unanswered }),
-        inject: (row) => inject(session, history, row),
+        inject: (row) => inject(session, history, { ...row, text: secrets.text(row.text) }),
         invoke: (invocation) =>
           circuit.through(
             invokeTool(options, invocation),

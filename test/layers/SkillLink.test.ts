@@ -4,9 +4,11 @@ import { Context, Effect, Layer, Redacted, Result } from "effect"
 import { gatewayUrl } from "../../src/domain/GatewayUrl.ts"
 import type { LinkFailed } from "../../src/domain/LinkFailed.ts"
 import { label } from "../../src/domain/Outbox.ts"
+import { redactionOf } from "../../src/domain/Redaction.ts"
 import type { Need } from "../../src/domain/Skill.ts"
 import { Dial } from "../../src/layers/Dial.ts"
 import { History } from "../../src/layers/History.ts"
+import { Secrets } from "../../src/layers/Secrets.ts"
 import { Session } from "../../src/layers/Session.ts"
 import { layerLinked, linkOf } from "../../src/layers/SkillLink.ts"
 import { started } from "../gateway/world.ts"
@@ -25,7 +27,11 @@ const linked = Effect.gen(function* () {
     layerLinked(options).pipe(
       Layer.provideMerge(History.layer(options)),
       Layer.provideMerge(Session.layer({ ...options, version: "0" })),
-      Layer.provide([Dial.layer, memoryStore(memory())])
+      Layer.provide([
+        Dial.layer,
+        memoryStore(memory()),
+        Layer.succeed(Secrets, redactionOf([{ name: "API_KEY", value: "hunter2-hunter2" }]))
+      ])
     )
   )
   const session = Context.get(services, Session)
@@ -50,12 +56,15 @@ describe("a skill's link", () => {
       const { session } = yield* of()
       assert.deepStrictEqual(yield* session.inject("Good morning", { label: "greeting" }), { already: false })
       assert.deepStrictEqual(yield* (yield* of(both, 2)).session.inject("Good morning!", { label: "greeting" }), { already: true })
-      assert.deepStrictEqual(yield* session.inject("And more", { label: "more" }), { already: false })
+      assert.deepStrictEqual(yield* session.inject("And hunter2-hunter2", { label: "more" }), { already: false })
       assert.deepStrictEqual(yield* session.inject("no name"), { already: false })
       assert.deepStrictEqual(yield* session.inject("no name"), { already: true })
       assert.deepStrictEqual(yield* session.inject("another"), { already: false })
       const all = yield* rows
-      assert.deepStrictEqual(all.slice(0, 2), [`[holdfast run=${run} greeting]\n\nGood morning`, `[holdfast run=${run} more]\n\nAnd more`])
+      assert.deepStrictEqual(all.slice(0, 2), [
+        `[holdfast run=${run} greeting]\n\nGood morning`,
+        `[holdfast run=${run} more]\n\nAnd [redacted API_KEY]`
+      ])
       assert.strictEqual(all.length, 4)
       assert.isFalse(
         all.some((text) => text.startsWith(`[${label(run)}]`)),

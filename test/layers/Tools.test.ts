@@ -4,9 +4,11 @@ import type { AddressInfo } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted, Result } from "effect"
 import { TestClock } from "effect/testing"
+import type { Actor, AnyStateMachine, InspectionEvent } from "xstate"
 import { gatewayUrl } from "../../src/domain/GatewayUrl.ts"
 import type { LinkFailed } from "../../src/domain/LinkFailed.ts"
 import { History } from "../../src/layers/History.ts"
+import { Inspection } from "../../src/layers/Inspection.ts"
 import { Session } from "../../src/layers/Session.ts"
 import { Linked, layerLinked } from "../../src/layers/SkillLink.ts"
 import { started } from "../gateway/world.ts"
@@ -164,6 +166,20 @@ describe("the circuit around tools", () => {
       yield* TestClock.adjust(5_000)
       yield* invoke()
       assert.deepStrictEqual(yield* circuit, { state: "closed", failures: 0 })
+    })
+  )
+
+  it.live("is shown to the inspector, with what calls do to it", () =>
+    Effect.gen(function* () {
+      const shown: Array<string> = []
+      const inspector = (event: InspectionEvent) => {
+        if (event.type === "@xstate.event") shown.push(`${(event.actorRef as Actor<AnyStateMachine>).id} ${event.event.type}`)
+      }
+      const gateway = yield* started()
+      const { failure } = yield* Effect.provideService(linkedTo(gateway.url), Inspection, inspector)
+      yield* gateway.control.failTools(1)
+      yield* failure()
+      assert.deepStrictEqual(shown, ["circuit xstate.init", "circuit call.begun", "circuit call.failed"])
     })
   )
 
