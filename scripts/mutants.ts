@@ -22,6 +22,7 @@ import { inputMutants } from "./mutants/input.ts"
 import { journalMutants } from "./mutants/journal.ts"
 import { ledgerMutants } from "./mutants/ledger.ts"
 import { limitsMutants } from "./mutants/limits.ts"
+import { linkMutants } from "./mutants/link.ts"
 import { lockMutants } from "./mutants/lock.ts"
 import type { Mutant } from "./mutants/mutant.ts"
 import { standingMutants } from "./mutants/standing.ts"
@@ -61,6 +62,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...ledgerMutants,
   ...backlogMutants,
   ...wayMutants,
+  ...linkMutants,
   ...lockMutants,
   ...simulatedMutants,
   ...realMutants,

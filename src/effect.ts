@@ -12,6 +12,8 @@ import { type EffectSkillContext, effectWork } from "./layers/SkillFunction.ts"
 
 export type { HoldfastError, HoldfastOptions, Services, SkillGiven } from "./layers/Holdfast.ts"
 export { type EffectSkillContext, StepFailed } from "./layers/SkillFunction.ts"
+export { LinkFailed, type LinkReason } from "./domain/LinkFailed.ts"
+export type { SkillLink } from "./layers/SkillLink.ts"
 export { Runtime } from "./layers/Runtime.ts"
 export { Supervisor } from "./layers/Supervisor.ts"
 export { StateStore } from "./layers/StateStore.ts"

@@ -39,7 +39,18 @@ export type { GatewayAdapter, LineAdapter, Turn } from "./domain/GatewayAdapter.
 export type { JournalEvent } from "./domain/JournalEvent.ts"
 export type { Outcome, Phase, Verdict } from "./domain/Outcome.ts"
 export type { Picture, SkillPicture } from "./domain/Picture.ts"
-export type { Fields, History, SkillContext, SkillFunction, SkillResult } from "./domain/SkillContext.ts"
+export type {
+  Fields,
+  History,
+  Injected,
+  SessionMessage,
+  SkillContext,
+  SkillFunction,
+  SkillGateway,
+  SkillResult,
+  SkillSession
+} from "./domain/SkillContext.ts"
+export { LinkFailed, type LinkReason } from "./domain/LinkFailed.ts"
 export type { Problem } from "./domain/Errors.ts"
 export type { Reloaded } from "./layers/Reloading.ts"
 export { guarantees, type Guarantee, type Mode } from "./machines/guarantees.ts"

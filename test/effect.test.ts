@@ -1,5 +1,5 @@
 /** The Effect API: the runtime as a layer, and skills as Effects with their own services. */
-import { Context, Effect, Exit, Fiber, Layer, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Redacted, Stream } from "effect"
 import { assert, describe, expectTypeOf, it } from "vitest"
 import {
   type EffectSkillContext,
@@ -12,6 +12,7 @@ import {
   StateStore,
   StepFailed
 } from "../src/effect.ts"
+import { EmbeddedGateway } from "../src/gateway/index.ts"
 import { folder } from "./layers/children.ts"
 import { journalIn } from "./journal.ts"
 
@@ -142,6 +143,55 @@ describe("Holdfast.layer", () => {
     const failure = await Effect.runPromise(Effect.flip(Effect.scoped(Layer.build(layer))))
     assert.instanceOf(failure, Errors.SkillInvalid)
     assert.deepInclude({ ...failure }, { code: "NEEDS_GATEWAY" })
+  })
+
+  it("gives a skill the session and the gateway that it needs, with typed failures", async () => {
+    const skills = [
+      Skill.make({
+        name: "asking",
+        needs: ["session", "gateway"],
+        run: (ctx) =>
+          Effect.gen(function* () {
+            const told = yield* ctx.step("tell", () => ctx.session.inject("Good morning", { label: "tell" }))
+            const again = yield* ctx.session.inject("Good morning", { label: "tell" })
+            const [message] = yield* ctx.session.history({ limit: 1 })
+            const denied = yield* Effect.flip(ctx.gateway.invoke("exec", { command: "id" }))
+            yield* ctx.gateway.invoke("sessions_list")
+            return { told: told.already, again: again.already, text: message!.text, denied: denied.code ?? "" }
+          })
+      }),
+      Skill.make({
+        name: "bare",
+        run: (ctx) =>
+          ctx.session.history().pipe(
+            Effect.map((messages) => ({ reason: `${messages.length} messages` })),
+            Effect.catchTag("LinkFailed", ({ reason }) => Effect.succeed({ reason: reason }))
+          )
+      }),
+      Skill.make({ name: "careless", run: (ctx) => Effect.as(ctx.session.history(), {}) })
+    ]
+    const program = Effect.gen(function* () {
+      const token = Redacted.make("secret-token")
+      const gateway = yield* EmbeddedGateway.make({ port: 0, token, directory: folder() })
+      const services = yield* Layer.build(Holdfast.layer({ state: folder(), gateway: { url: gateway.url, token }, skills }))
+      return yield* Effect.provideContext(
+        Effect.gen(function* () {
+          const runtime = yield* Runtime
+          yield* Stream.runHead(Stream.filter(runtime.modes, (mode) => mode === "connected"))
+          const ends = [yield* run("asking"), yield* run("bare"), yield* run("careless")]
+          return { ends, picture: yield* runtime.picture }
+        }),
+        services
+      )
+    })
+    const { ends, picture } = await Effect.runPromise(Effect.scoped(program))
+    assert.deepInclude(ends[0], {
+      outcome: "success",
+      fields: { told: false, again: true, text: `[holdfast run=${ends[0]!.run} tell]\n\nGood morning`, denied: "HTTP_404" }
+    })
+    assert.deepInclude(ends[1], { outcome: "success", fields: { reason: "notDeclared" } })
+    assert.deepInclude(ends[2], { outcome: "failed", failure: { code: "RUN_THREW", class: "config" } })
+    assert.deepStrictEqual(picture.circuit, { state: "closed", failures: 0 })
   })
 
   it("gives a skill its facts as any skill has them", async () => {

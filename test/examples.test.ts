@@ -6,7 +6,9 @@ import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "no
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
+import { Effect, Redacted } from "effect"
 import { WebSocketServer } from "ws"
+import { EmbeddedGateway } from "../src/gateway/index.ts"
 
 const root = resolve(import.meta.dirname, "..")
 const withinMs = 60_000
@@ -18,6 +20,7 @@ describe("an example", () => {
       "effect.ts",
       "embed.ts",
       "inspect.ts",
+      "link.ts",
       "own-gateway.ts",
       "skills/hello/SKILL.md",
       "skills/hello/hello.sh",
@@ -96,6 +99,27 @@ describe("an example", () => {
   )
 
   it(
+    "asks the session and the gateway, and tells the session once",
+    () =>
+      Effect.runPromise(
+        Effect.scoped(
+          Effect.gen(function* () {
+            const token = Redacted.make("secret-token")
+            const gateway = yield* EmbeddedGateway.make({ port: 0, token, directory: temporary() })
+            const example = startWith({ HOLDFAST_GATEWAY_TOKEN: "secret-token" }, "examples/link.ts", gateway.url)
+            const { code, stdout, stderr } = yield* Effect.promise(() => example.ended)
+            assert.strictEqual(code, 0, stderr)
+            const [, run] = /^(digest@\d{8}T\d{6}Z) success {"messages":\d+,"sessions":true,"already":false}\n$/.exec(stdout) ?? []
+            assert.isDefined(run, stdout)
+            const told = (yield* gateway.transcript("agent:main:main")).filter(({ label }) => label === `holdfast run=${run} tell`)
+            assert.strictEqual(told.length, 1)
+          })
+        )
+      ),
+    withinMs
+  )
+
+  it(
     "is a process skill that is good, runs, and answers with fields",
     async () => {
       const state = join(temporary(), "state")
@@ -135,11 +159,12 @@ const temporary = (): string => {
 }
 
 /** What examples make goes to a temporary folder of ours. */
-const start = (...words: ReadonlyArray<string>) => {
+const start = (...words: ReadonlyArray<string>) => startWith({}, ...words)
+const startWith = (variables: Readonly<Record<string, string>>, ...words: ReadonlyArray<string>) => {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(HOLDFAST_|VITEST|NODE_)/.test(name)))
   const child = spawn(process.execPath, ["--conditions=holdfast-source", ...words], {
     cwd: root,
-    env: { ...env, TMPDIR: temporary(), NO_COLOR: "1" },
+    env: { ...env, ...variables, TMPDIR: temporary(), NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe"]
   })
   const said = { stdout: "", stderr: "" }

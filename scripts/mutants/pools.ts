@@ -30,8 +30,8 @@ export const poolMutants: ReadonlyArray<Mutant> = [
   one(
     "a retry keeps its place",
     "src/machines/run.ts",
-    'after: { backoff: [{ guard: "needsPlace", target: "queued" }, { target: "executing" }] }',
-    'after: { backoff: "executing" }',
+    'backoff: [{ guard: "wantsLink", target: "linking" }, { guard: "needsPlace", target: "queued" }, { target: "executing" }]',
+    'backoff: "executing"',
     pools
   )
 ]

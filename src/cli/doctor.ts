@@ -34,7 +34,10 @@ export const command = defineCommand({
         const state = yield* stateDirectory(flags)
         const url = flags.gateway === undefined ? config.gateway?.url : yield* Effect.fromResult(gatewayUrl(flags.gateway, "--gateway"))
         const folders = flags.skills.length > 0 ? flags.skills.map((folder) => resolve(folder)) : config.skillsFolders
-        const loaded = yield* loadSkills(url === undefined ? config : { ...config, gateway: { url, session: undefined } }, folders)
+        const loaded = yield* loadSkills(
+          url === undefined ? config : { ...config, gateway: { url, session: undefined, adapter: undefined } },
+          folders
+        )
         const session = url === undefined ? undefined : yield* visited(url, config)
         const openClaw = flags["state-dir"] === undefined ? undefined : resolve(flags["state-dir"])
         const checks = [

@@ -62,6 +62,8 @@ const screen = (seen: Standing, out: Out, nowMs: number): void => {
     out.line(`${paint.bold(headColour(picture.mode))}  ${picture.means}`)
     out.line(paint.dim(promised(picture)))
     for (const [part, reason] of Object.entries(picture.reasons)) if (reason !== "notConfigured") out.line(`  ${part}: ${shown(reason)}`)
+    if (picture.circuit !== undefined && picture.circuit.state !== "closed")
+      out.line(`  circuit ${picture.circuit.state}: ${picture.circuit.failures} calls to the gateway failed in a row`)
   } else if (seen.mode !== null) {
     out.line(`${paint.bold(headColour(seen.mode))}  ${guarantees.starting.means}`)
   } else {

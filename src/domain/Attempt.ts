@@ -30,6 +30,8 @@ export interface AttemptFacts {
   readonly attempt: number
   readonly missed: number
   readonly fence: number
+  /** When the first attempt of its run began. */
+  readonly startedAtMs?: number | undefined
   /** `runs/<run>/`, absolute; made before the attempt starts. */
   readonly directory: string
   /** The folder with the command `holdfast` for scripts, absolute; it may not exist. */

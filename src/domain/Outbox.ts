@@ -12,10 +12,14 @@ export const sessionDefault = "agent:main:main"
 export const reportMax = 16_384
 
 /** The mark by which a row is known to be the report of this run, for people and for the outbox. At most 100 characters. */
-export const label = (run: RunId): string => {
-  const whole = `${prefix}${run}`
+export const label = (run: RunId): string => withinMax(run, `${prefix}${run}`)
+
+/** The mark of a row that a skill has injected itself: no report's, and the same in every attempt of the run. */
+export const skillLabel = (run: RunId, name: string): string => withinMax(`${run} ${name}`, `${prefix}${run} ${name}`)
+
+const withinMax = (named: string, whole: string): string => {
   if (whole.length <= labelMax) return whole
-  const digest = createHash("sha256").update(run).digest("hex").slice(0, 16)
+  const digest = createHash("sha256").update(named).digest("hex").slice(0, 16)
   return `${whole.slice(0, labelMax - digest.length - 1)}.${digest}`
 }
 
@@ -42,9 +46,11 @@ export const scopesFor = (ways: Iterable<ReportWay>): ReadonlyArray<string> => {
   ]
 }
 
-/** Whether a row is the report of this run. The gateway writes the label in brackets before the text. */
-export const isReportOf = (run: RunId, message: Message): boolean =>
-  message.role === "assistant" && textOf(message).startsWith(`[${label(run)}]`)
+/** Whether a row is the report of this run. */
+export const isReportOf = (run: RunId, message: Message): boolean => hasLabel(label(run), message)
+
+/** Whether a row was injected with this label. The gateway writes it in brackets before the text. */
+export const hasLabel = (mark: string, message: Message): boolean => message.role === "assistant" && textOf(message).startsWith(`[${mark}]`)
 
 /** When a row was written, if it says so: milliseconds since the Unix epoch. */
 export const writtenAtMs = ({ timestamp }: Message): number | undefined => {

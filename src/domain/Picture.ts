@@ -15,6 +15,8 @@ export interface Picture {
   readonly guarantee: { readonly local: string; readonly session: string; readonly gateway: string; readonly results: string }
   /** Why the session or the gateway is down, storage is blocked, or starts do not last; nothing for what is well. */
   readonly reasons: { readonly session?: string; readonly gateway?: string; readonly storage?: string; readonly starts?: string }
+  /** The circuit around calls of skills to the gateway, and its failures in a row. */
+  readonly circuit?: { readonly state: "closed" | "open" | "halfOpen"; readonly failures: number }
   /** The state of every region of the runtime. */
   readonly regions: unknown
   readonly pid: number

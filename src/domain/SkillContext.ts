@@ -15,6 +15,31 @@ export interface History {
   readonly messages: ReadonlyArray<{ readonly role: string; readonly text: string; readonly at: string | undefined }>
 }
 
+/** One message of a session. `at` is when it was written, if it says so. */
+export type SessionMessage = History["messages"][number]
+
+/** `already`: its label stood in the session before, and nothing was sent. */
+export interface Injected {
+  readonly already: boolean
+}
+
+/** For skills that have `session` in their `needs`. Everything here waits at most 15 s, and rejects with `LinkFailed`. */
+export interface SkillSession {
+  /** The newest messages, oldest first: `limit` of them (50), at most 200. Texts are cut to 2,000 characters. */
+  readonly history: (options?: { readonly session?: string; readonly limit?: number }) => Promise<ReadonlyArray<SessionMessage>>
+  /**
+   * Adds a message to the session, without a turn of the model. `label` names it within the run (`[A-Za-z0-9._-]`, at most 64
+   * characters; otherwise its text does), and one that stands in the session is not added again. At least once, all the same.
+   */
+  readonly inject: (text: string, options?: { readonly session?: string; readonly label?: string }) => Promise<Injected>
+}
+
+/** For skills that have `gateway` in their `needs`. */
+export interface SkillGateway {
+  /** Invokes a tool of the gateway (`POST /tools/invoke`); its result. Waits at most 15 s, and rejects with `LinkFailed`. */
+  readonly invoke: (tool: string, args?: Readonly<Record<string, unknown>>, options?: { readonly action?: string }) => Promise<unknown>
+}
+
 export interface SkillContext {
   readonly run: string
   readonly skill: string
@@ -39,6 +64,8 @@ export interface SkillContext {
   readonly step: <A>(name: string, work: (step: { readonly key: string; readonly attempt: number }) => A | Promise<A>) => Promise<A>
   /** The last history read from the session, or nothing if there never was one. */
   readonly history: () => Promise<History | undefined>
+  readonly session: SkillSession
+  readonly gateway: SkillGateway
 }
 
 export type SkillFunction = (ctx: SkillContext) => SkillResult | Promise<SkillResult>

@@ -1,5 +1,6 @@
 /** How the embedded gateway is doing: what a drill changes, and what every reply depends on. */
 import * as Latch from "effect/Latch"
+import type { Invoked } from "./tools.ts"
 
 export interface Condition {
   phase: "starting" | "live" | "draining"
@@ -10,6 +11,10 @@ export interface Condition {
   sessions: "accepted" | "refused"
   /** Whether HTTP requests are answered, refused with 503, or reset, whatever WebSockets do. */
   http: "healthy" | "failing" | "resetting"
+  /** Tool calls that were let in since the start. */
+  readonly invoked: Array<Invoked>
+  /** What the next tool calls come to in place of a result: a status, or a connection that is reset once the tool is done. */
+  toolReplies: Array<number | "lost">
   /** So many rows more are committed without a reply. */
   repliesToLose: number
   /** From reading a frame to committing its row. */
@@ -25,6 +30,8 @@ export const fairCondition = (): Condition => ({
   bootedAtMs: 0,
   sessions: "accepted",
   http: "healthy",
+  invoked: [],
+  toolReplies: [],
   repliesToLose: 0,
   commitDelayMs: 0,
   thawed: Latch.makeUnsafe(true)

@@ -39,6 +39,10 @@ export interface Control {
   readonly thaw: Effect.Effect<void>
   /** The next `count` rows are committed, and their connections reset in place of a reply. */
   readonly loseReplies: (count: number) => Effect.Effect<void>
+  /** The next `count` tool calls are done and answered with this status (500) in place of their result. */
+  readonly failTools: (count: number, status?: number) => Effect.Effect<void>
+  /** The next `count` tool calls are done, and their connections reset in place of a reply. */
+  readonly loseTools: (count: number) => Effect.Effect<void>
   /** Every row is committed so long after its frame was read. 0 ends it. */
   readonly delayCommit: (ms: number) => Effect.Effect<void>
   /**
@@ -106,6 +110,8 @@ export const makeControl = ({ condition, listener, clients, boot }: Parts): Cont
     hang: Effect.andThen(condition.thawed.close, listener.freeze),
     thaw: Effect.asVoid(thaw),
     loseReplies: (count) => set({ repliesToLose: count }),
+    failTools: (count, status = 500) => set({ toolReplies: Array.from({ length: count }, () => status) }),
+    loseTools: (count) => set({ toolReplies: Array.from({ length: count }, () => "lost" as const) }),
     delayCommit: (ms) => set({ commitDelayMs: ms }),
     drain: (downMs, drainingMs = 250) =>
       lives.withPermit(

@@ -22,6 +22,7 @@ import { httpReply } from "./health.ts"
 import type { Job } from "./Jobs.ts"
 import { address, type Listener, makeListener } from "./Listener.ts"
 import { answer, type Core, healthOf, methodNames, unavailable } from "./methods.ts"
+import { type Invoked, invoke, toolsPath } from "./tools.ts"
 import { openTranscripts, type Row } from "./Transcripts.ts"
 import { hookReply, type Wake } from "./wakes.ts"
 
@@ -53,6 +54,8 @@ export interface EmbeddedGateway {
   readonly wakes: Effect.Effect<ReadonlyArray<Wake>>
   /** The jobs as they are now. */
   readonly jobs: Effect.Effect<ReadonlyArray<Job>>
+  /** The tool calls that were let in over HTTP, oldest first. */
+  readonly invoked: Effect.Effect<ReadonlyArray<Invoked>>
   /** Its ways to fail. */
   readonly control: Control
 }
@@ -81,7 +84,7 @@ export const EmbeddedGateway = {
     const settings = { token: options.token, tickIntervalMs: options.tickIntervalMs ?? Wire.tickIntervalMs }
 
     const listener: Listener = yield* makeListener(options.port, {
-      onRequest: (request, response) => run(respond(core, options.hookToken, listener.port(), request, response)),
+      onRequest: (request, response) => run(respond(core, options, listener.port(), request, response)),
       refuseUpgrade: (request) => (!isOurHost(request, listener.port()) ? 421 : condition.sessions === "refused" ? 503 : undefined),
       onSocket: (socket, request) => {
         // A page in a browser always says where it is from; none has business here.
@@ -123,6 +126,7 @@ export const EmbeddedGateway = {
       transcript: (key) => Effect.sync(() => [...(core.transcripts.find(key)?.rows ?? [])]),
       wakes: Effect.sync(() => [...core.wakes]),
       jobs: Effect.sync(() => core.jobs),
+      invoked: Effect.sync(() => [...condition.invoked]),
       control: makeControl({ condition, listener, clients, boot })
     }
   })
@@ -193,20 +197,25 @@ const shakeHands = Effect.fnUntraced(function* (core: Core, { token, tickInterva
 const events = ["connect.challenge", "tick", "health", "session.message", "chat", "shutdown"]
 
 const respond = Effect.fnUntraced(function* (
-  { condition, wakes }: Core,
-  hookToken: Redacted.Redacted | undefined,
+  core: Core,
+  { token, hookToken }: Pick<GatewayOptions, "token" | "hookToken">,
   port: number,
   request: IncomingMessage,
   response: ServerResponse
 ) {
+  const { condition } = core
   yield* condition.thawed.await
   if (condition.http === "resetting") return request.socket.resetAndDestroy()
   const path = (request.url ?? "").replace(/\?.*$/s, "")
-  const { status, body } = !isOurHost(request, port)
+  const reply = !isOurHost(request, port)
     ? { status: 421, body: { ok: false, error: "unknown host" } }
     : path === "/hooks/wake" && condition.http === "healthy" && condition.phase === "live"
-      ? yield* hookReply(wakes, hookToken, request)
-      : httpReply(condition, yield* Clock.currentTimeMillis, request.method ?? "", path)
+      ? yield* hookReply(core.wakes, hookToken, request)
+      : path === toolsPath
+        ? yield* invoke(core, token, request)
+        : httpReply(condition, yield* Clock.currentTimeMillis, request.method ?? "", path)
+  if (reply === undefined) return request.socket.resetAndDestroy()
+  const { status, body } = reply
   return response
     .writeHead(status, { "content-type": "application/json; charset=utf-8", "cache-control": "no-store" })
     .end(JSON.stringify(body))

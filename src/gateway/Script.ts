@@ -111,6 +111,10 @@ const Instant = Schema.Struct({ at: Time })
 const Lasting = Schema.Struct({ at: Time, for: Schema.optionalKey(Time) })
 const Taking = Schema.Struct({ at: Time, for: Time })
 const Losing = Schema.Struct({ at: Time, count: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0))) })
+const FailingTools = Schema.Struct({
+  ...Losing.fields,
+  status: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThanOrEqualTo(400), Schema.isLessThanOrEqualTo(599)))
+})
 const Delaying = Schema.Struct({ at: Time, by: Time, for: Schema.optionalKey(Time) })
 
 type Read = (fields: unknown) => Result.Result<Omit<Step, "verb">, Schema.SchemaError>
@@ -183,6 +187,8 @@ const verbs = new Map<string, Read>([
   ],
   ["thaw", instant((control) => control.thaw)],
   ["loseReplies", reading(Losing, (control, given) => control.loseReplies(given.count ?? 1))],
+  ["failTools", reading(FailingTools, (control, given) => control.failTools(given.count ?? 1, given.status))],
+  ["loseTools", reading(Losing, (control, given) => control.loseTools(given.count ?? 1))],
   [
     "delayCommit",
     reading(

@@ -103,7 +103,7 @@ const unauthorized = (why: "missing" | "mismatch"): WireError =>
   })
 
 // Digests have one length, so that not even the token's length shows in the time this takes.
-const same = (a: string, b: string): boolean => timingSafeEqual(digest(a), digest(b))
+export const same = (a: string, b: string): boolean => timingSafeEqual(digest(a), digest(b))
 const digest = (text: string) => createHash("sha256").update(text).digest()
 
 /** Other pairs of a known id and mode are let in, and silently keep no scope: they may ask for `health` alone. */

@@ -1,7 +1,7 @@
 /** What the skill's code is given, made from the environment and the pipe. */
 import { readFile } from "node:fs/promises"
 import { env } from "node:process"
-import type { History, SkillContext } from "../domain/SkillContext.ts"
+import type { History, Injected, SessionMessage, SkillContext } from "../domain/SkillContext.ts"
 import { stepResultProblem } from "../domain/StepResult.ts"
 import { ask, StepRefused } from "./pipe.ts"
 
@@ -49,8 +49,16 @@ export const context: SkillContext = {
     } catch {
       return undefined // None was ever read, or the file is not ours: both mean no history.
     }
-  }
+  },
+  session: {
+    history: (options = {}) => asking<ReadonlyArray<SessionMessage>>({ type: "session.history", with: { ...options } }),
+    inject: (text, options = {}) => asking<Injected>({ type: "session.inject", with: { ...options, text } })
+  },
+  gateway: { invoke: (tool, args = {}, options = {}) => asking<unknown>({ type: "gateway.invoke", with: { ...options, tool, args } }) }
 }
+
+/** Asked of the runtime: it has the connection and the token, and this process has neither. */
+const asking = async <A>(question: object): Promise<A> => (await ask(question)) as A
 
 type Start = { readonly _tag: "Replay"; readonly result: unknown } | { readonly _tag: "Execute"; readonly key: string }
 

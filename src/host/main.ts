@@ -6,8 +6,9 @@
 import { spawnSync } from "node:child_process"
 import { registerHooks } from "node:module"
 import { pathToFileURL } from "node:url"
-import type { Ending } from "../domain/Ending.ts"
+import type { Ending, FailureClass } from "../domain/Ending.ts"
 import type { SkillFunction } from "../domain/SkillContext.ts"
+import { sayingOf } from "../domain/Thrown.ts"
 import { context, stopping } from "./context.ts"
 import { ask, onClose, StepRefused } from "./pipe.ts"
 
@@ -40,13 +41,15 @@ const end = async (message: object): Promise<void> => {
 }
 let ended = false
 
-const fail = (code: Ending, reason: string, retryable: boolean) => end({ type: "failed", code, reason, retryable })
+const fail = (code: Ending, reason: string, retryable: boolean, failure?: FailureClass) =>
+  end({ type: "failed", code, reason, retryable, ...(failure === undefined ? {} : { class: failure }) })
 
 const threw = (error: unknown): Promise<void> => {
   console.error(error) // The whole stack, for whoever reads stderr.log.
   if (error instanceof NotPlain) return fail("RUN_RESULT", error.message, false)
   if (error instanceof StepRefused) return fail("STEP_INVALID", error.message, false)
-  return fail("RUN_THREW", said(error), (error as { readonly retryable?: unknown } | null)?.retryable !== false)
+  const { retryable, class: failure } = sayingOf(error)
+  return fail("RUN_THREW", said(error), retryable, failure)
 }
 
 class NotPlain extends Error {}

@@ -1,5 +1,6 @@
 /** The pipe to the runtime: a question with an id, and its answer. One line of JSON each. */
 import { Socket } from "node:net"
+import { LinkFailed, type LinkFailure } from "../domain/LinkFailed.ts"
 
 /** The runtime refused a step: its name, its number of uses, or its result. Trying again cannot help. */
 export class StepRefused extends Error {
@@ -30,7 +31,7 @@ export const onClose = (gone: () => void): void => {
 interface Answer {
   readonly id: number
   readonly start?: unknown
-  readonly error?: { readonly code: string; readonly message: string; readonly refused: boolean }
+  readonly error?: { readonly code: string; readonly message: string; readonly refused: boolean; readonly link?: LinkFailure }
 }
 
 const waiting = new Map<number, { readonly resolve: (start: unknown) => void; readonly reject: (error: Error) => void }>()
@@ -41,6 +42,7 @@ const settle = ({ id, start, error }: Answer): void => {
   waiting.delete(id)
   if (waiting.size === 0) pipe.unref()
   if (error === undefined) question?.resolve(start)
+  else if (error.link !== undefined) question?.reject(new LinkFailed(error.link))
   else question?.reject(error.refused ? new StepRefused(error.code, error.message) : new Error(error.message))
 }
 

@@ -20,6 +20,8 @@ export class History extends Context.Service<
      * to 300 characters. Fails as the calls do; a session that does not exist is a refusal.
      */
     readonly has: (session: string, matches: (message: Wire.Message) => boolean, backToMs: number) => Effect.Effect<boolean, CallFailed>
+    /** The newest messages of that session, oldest first: `limit` of them at most. Texts are cut to 2,000 characters. */
+    readonly newest: (session: string, limit: number) => Effect.Effect<ReadonlyArray<Wire.Message>, CallFailed>
   }
 >()("holdfast/layers/History") {
   /** While the session is up, keeps `history.json` no older than 30 s: the last messages of the session of that key. */
@@ -30,7 +32,7 @@ export class History extends Context.Service<
         const session = yield* Session
         const page = paging(session)
         yield* Effect.forkScoped(keep(options.session, page))
-        return { has: search(page) }
+        return { has: search(page), newest: (key, limit) => newest(page, key, limit) }
       })
     )
 }
@@ -110,7 +112,7 @@ const keep = Effect.fnUntraced(function* (key: string, page: Paging) {
   )
 
   const write = Effect.gen(function* () {
-    const messages = yield* newest(page, key)
+    const messages = yield* newest(page, key, messagesMax)
     yield* store.view(historyView, viewOf(key, yield* Clock.currentTimeMillis, messages))
   })
   const follow = Effect.gen(function* () {
@@ -129,15 +131,15 @@ const keep = Effect.fnUntraced(function* (key: string, page: Paging) {
   )
 })
 
-const newest = Effect.fnUntraced(function* (page: Paging, key: string) {
+const newest = Effect.fnUntraced(function* (page: Paging, key: string, limit: number) {
   let messages: ReadonlyArray<Wire.Message> = []
   let offset: number | undefined = 0
-  while (offset !== undefined && messages.length < messagesMax) {
+  while (offset !== undefined && messages.length < limit) {
     const older: Page = yield* page(key, offset, 2_000)
     messages = [...older.messages, ...messages]
     offset = older.next
   }
-  return messages.slice(-messagesMax)
+  return messages.slice(-limit)
 })
 
 const viewOf = (session: string, readAtMs: number, messages: ReadonlyArray<Wire.Message>): string => {

@@ -34,6 +34,7 @@ import { gatewayUrl, type GatewayUrl } from "../domain/GatewayUrl.ts"
 import { type Intensity, startIntensity } from "../domain/policies/intensity.ts"
 import type { RampRate } from "../domain/policies/ramp.ts"
 import { draftSkill, invalid, nameProblem, SkillSettings } from "../domain/SkillFile.ts"
+import type { SkillDefinition } from "../domain/Skill.ts"
 import { adapted } from "./Adapted.ts"
 import { Claims } from "./Claims.ts"
 import * as Control from "./Control.ts"
@@ -53,6 +54,7 @@ import { type ReadSkills, Runtime } from "./Runtime.ts"
 import { lookEveryMs, Scheduler } from "./Scheduler.ts"
 import { layerLoggers, Secrets, secretsOf } from "./Secrets.ts"
 import { Session } from "./Session.ts"
+import { layerLinked } from "./SkillLink.ts"
 import type { FunctionWork, SkillEntry } from "./SkillFunction.ts"
 import { HostZone, type LoadedSkills, type Overrides, Skills } from "./Skills.ts"
 import { StateStore } from "./StateStore.ts"
@@ -156,7 +158,7 @@ export const layer = (options: HoldfastOptions): Layer.Layer<Services, HoldfastE
           : typeof options.gateway.url === "string"
             ? yield* Effect.fromResult(gatewayUrl(options.gateway.url))
             : options.gateway.url
-      const ways = [...loaded.skills, ...given.map(({ definition }) => definition)].map(({ report: { via = "inject" } }) => via)
+      const ways = [...loaded.skills, ...given.map(({ definition }) => definition)].flatMap(waysOf)
       const link = url === undefined ? undefined : linkTo(url, options, ways)
       const handed = loaded.skills.flatMap((skill) => skill.env)
       const secrets = secretsOf({
@@ -270,6 +272,10 @@ const listening = (listener: ((event: JournalEvent) => void) | undefined): Layer
         })
       )
 
+/** A skill that needs the session may put something into it by itself. */
+const waysOf = ({ needs, report: { via = "inject" } }: SkillDefinition): ReadonlyArray<ReportWay> =>
+  needs.includes("session") ? [via, "inject"] : [via]
+
 /** `ways` are those of the skills; a report may still wait that an earlier set of skills made. */
 const linkTo = (
   url: GatewayUrl,
@@ -279,11 +285,14 @@ const linkTo = (
   const device = url.distance === "remote" ? deviceIn(join(state, "device.json")) : undefined
   return {
     session,
-    layer: Layer.mergeAll(
-      History.layer({ session }),
-      Gateway.layer(url, adapter),
-      hookToken === undefined ? Layer.empty : Hooks.layer(url, hookToken)
-    ).pipe(
+    layer: layerLinked({ url, token, session }).pipe(
+      Layer.provideMerge(
+        Layer.mergeAll(
+          History.layer({ session }),
+          Gateway.layer(url, adapter),
+          hookToken === undefined ? Layer.empty : Hooks.layer(url, hookToken)
+        )
+      ),
       Layer.provideMerge(
         Layer.unwrap(
           StateStore.useSync(({ ledger: { outbox } }) => {
@@ -300,7 +309,7 @@ const linkTo = (
 /** Without a gateway the machines of the link are never started; these are never asked. */
 const noLink: Link = Layer.mergeAll(
   Session.layerNoop,
-  Layer.succeed(History, { has: () => Effect.succeed(false) }),
+  Layer.succeed(History, { has: () => Effect.succeed(false), newest: () => Effect.succeed([]) }),
   Layer.succeed(Gateway, { probe: Effect.never })
 )
 

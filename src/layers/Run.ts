@@ -20,12 +20,13 @@ import { stillApproved } from "./Approval.ts"
 import type { Disk } from "./Disk.ts"
 import { believed } from "./Evidence.ts"
 import type { Process } from "./Process.ts"
-import { consequences } from "./Standing.ts"
+import { consequences, Standing } from "./Standing.ts"
 import { Pools, processes } from "./Pools.ts"
 import { type BeginPrompt, makeBudget } from "./PromptBudget.ts"
 import { placeShim } from "./Shim.ts"
 import { Entry, type SkillEntry } from "./SkillFunction.ts"
 import { performModule } from "./SkillHost.ts"
+import { linkOf } from "./SkillLink.ts"
 import { followProgram, performProcess } from "./SkillProcess.ts"
 import { performPrompt } from "./SkillPrompt.ts"
 import { StateStore } from "./StateStore.ts"
@@ -195,6 +196,8 @@ const bind = (underWay: UnderWay, beginPrompt: BeginPrompt, session: string | un
         }).pipe(Effect.ensuring(Effect.sync(() => underWay.end(input.run))))
     ),
 
+    link: fromEffect(() => Effect.flatMap(Standing, ({ mayStart }) => mayStart)),
+
     park: fromEffect(({ input: { run, reason } }: { input: { readonly run: string; readonly reason: string } }) =>
       StateStore.use((store) => store.append({ type: "run.parked", run, reason })).pipe(
         Effect.ensuring(Effect.sync(() => underWay.end(run)))
@@ -271,6 +274,7 @@ const factsOf = (store: StateStore["Service"], run: string, attempt: number): At
     slotAtMs: record?.slotAtMs ?? 0,
     missed: record?.missed ?? 0,
     fence: record?.fence ?? 0,
+    startedAtMs: record?.startedAtMs,
     directory: join(store.directory, "runs", run),
     bin: join(store.directory, "bin"),
     historyFile: join(store.directory, "history.json")
@@ -299,7 +303,7 @@ const perform = (
       case "Module":
         return (yield* prepared(facts)) ?? (yield* performModule({ ...definition, work: kind }, facts, steps, onSpawned))
       case "Function":
-        return yield* Effect.timeoutOrElse(work?.(facts, steps) ?? absent(definition), {
+        return yield* Effect.timeoutOrElse(work?.(facts, steps, yield* linkOf(definition, facts)) ?? absent(definition), {
           duration: definition.timeoutMs,
           orElse: () =>
             Effect.succeed<AttemptEnd>({

@@ -26,6 +26,7 @@ import type { Process } from "./Process.ts"
 import type { NextSkills, Reloaded } from "./Reloading.ts"
 import { Run } from "./Run.ts"
 import * as SessionLayer from "./Session.ts"
+import { Linked } from "./SkillLink.ts"
 import { StateStore } from "./StateStore.ts"
 import { keepShown, pictureOf } from "./StatusPicture.ts"
 import type { Steps } from "./Steps.ts"
@@ -161,6 +162,7 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
   let problems = options.problems
   const picture = pictureOf(actor, { startedAtMs, version, problems: () => problems }).pipe(
     Effect.provideService(StateStore, store),
+    Effect.provideService(Linked, yield* Linked),
     Effect.provideService(Supervisor, supervisor)
   )
   // A disk that refuses must not hold up the end: the next start then sees a crash, and recovers as from one.

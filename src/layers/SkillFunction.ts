@@ -8,8 +8,10 @@ import type { AttemptEnd, AttemptFacts } from "../domain/Attempt.ts"
 import { type Refused, shown, type StorageFailed } from "../domain/Errors.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
 import { readAnswer } from "../domain/SkillAnswer.ts"
+import { sayingOf } from "../domain/Thrown.ts"
 import type { History, SkillContext, SkillFunction, SkillResult } from "../domain/SkillContext.ts"
 import { Disk } from "./Disk.ts"
+import type { SkillLink } from "./SkillLink.ts"
 import type { Steps } from "./Steps.ts"
 
 /** A skill as the runtime runs it: its definition and, for one given in code, what it does. */
@@ -25,10 +27,10 @@ export interface SkillEntry {
 export class Entry extends Context.Service<Entry, { current: SkillEntry }>()("holdfast/layers/SkillFunction/Entry") {}
 
 /** One attempt of a function. It answers for its own failures; only our defects are anything else. */
-export type FunctionWork = (facts: AttemptFacts, steps: Steps) => Effect.Effect<AttemptEnd, never, Disk>
+export type FunctionWork = (facts: AttemptFacts, steps: Steps, link: SkillLink) => Effect.Effect<AttemptEnd, never, Disk>
 
 /** What an Effect skill is given: the same facts as any skill, with Effects where a module has promises. */
-export interface EffectSkillContext extends Omit<SkillContext, "signal" | "step" | "history"> {
+export interface EffectSkillContext extends Omit<SkillContext, "signal" | "step" | "history" | "session" | "gateway">, SkillLink {
   readonly step: <A, E, R>(
     name: string,
     work: (step: { readonly key: string; readonly attempt: number }) => Effect.Effect<A, E, R>
@@ -51,15 +53,15 @@ export class StepFailed extends Schema.TaggedError<StepFailed>()("StepFailed", {
 
 export const effectWork =
   (skill: (ctx: EffectSkillContext) => Effect.Effect<SkillResult, unknown>): FunctionWork =>
-  (facts, steps) =>
+  (facts, steps, link) =>
     Effect.flatMap(Disk, (disk) => {
       const step = stepping(facts, steps)
-      return answered(Effect.suspend(() => skill({ ...common(facts), step, history: readHistory(disk, facts.historyFile) })))
+      return answered(Effect.suspend(() => skill({ ...common(facts), ...link, step, history: readHistory(disk, facts.historyFile) })))
     })
 
 export const promiseWork =
   (skill: SkillFunction): FunctionWork =>
-  (facts, steps) =>
+  (facts, steps, { session, gateway }) =>
     Effect.gen(function* () {
       const disk = yield* Disk
       const run = Effect.runPromiseWith(yield* Effect.context<never>())
@@ -73,7 +75,12 @@ export const promiseWork =
                 signal,
                 step: (name, work) =>
                   run(step(name, (given) => Effect.tryPromise({ try: () => Promise.resolve(work(given)), catch: (thrown) => thrown }))),
-                history: () => run(readHistory(disk, facts.historyFile))
+                history: () => run(readHistory(disk, facts.historyFile)),
+                session: {
+                  history: (options) => run(session.history(options)),
+                  inject: (text, options) => run(session.inject(text, options))
+                },
+                gateway: { invoke: (tool, args, options) => run(gateway.invoke(tool, args, options)) }
               })
             ),
           catch: (thrown) => thrown
@@ -107,7 +114,7 @@ const common = (facts: AttemptFacts) => ({
   directory: facts.directory
 })
 
-/** What a skill's own success, failure or defect comes to. An error with `retryable: false` is not tried again. */
+/** What a skill's own success, failure or defect comes to. */
 const answered = (work: Effect.Effect<SkillResult, unknown>): Effect.Effect<AttemptEnd> =>
   Effect.matchCauseEffect(work, {
     onSuccess: (result) => Effect.succeed(succeeded(result)),
@@ -117,14 +124,7 @@ const answered = (work: Effect.Effect<SkillResult, unknown>): Effect.Effect<Atte
       if (thrown instanceof StepFailed && !thrown.retryable) {
         return Effect.succeed<AttemptEnd>({ _tag: "Failed", code: "STEP_INVALID", reason: why(thrown), retryable: false })
       }
-      const retryable = !(typeof thrown === "object" && thrown !== null && "retryable" in thrown && thrown.retryable === false)
-      return Effect.succeed<AttemptEnd>({
-        _tag: "Failed",
-        code: "RUN_THREW",
-        reason: why(thrown),
-        retryable,
-        ...(typeof thrown === "object" && thrown !== null && "needs" in thrown ? { class: "link" } : {})
-      })
+      return Effect.succeed<AttemptEnd>({ _tag: "Failed", code: "RUN_THREW", reason: why(thrown), ...sayingOf(thrown) })
     }
   })
 

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Semaphore from "effect/Semaphore"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import { execPath } from "node:process"
@@ -17,8 +18,10 @@ import type { AttemptEnd, AttemptFacts, ProcessIdentity } from "../domain/Attemp
 import { type Problem, shown } from "../domain/Errors.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
 import { answerBytesMax, readAnswer } from "../domain/SkillAnswer.ts"
+import { answerTo, LinkQuestion } from "./LinkQuestion.ts"
 import type { Process } from "./Process.ts"
 import { failed, failureOf, runSkill } from "./SkillProcess.ts"
+import { linkOf } from "./SkillLink.ts"
 import type { Steps } from "./Steps.ts"
 
 /** The program that runs inside the child. Override it where Holdfast itself was bundled into another package. */
@@ -39,6 +42,8 @@ export const performModule = Effect.fn("SkillHost.perform")(function* <E, R>(
   const { work } = definition
   if (work._tag !== "Module") return yield* Effect.die(new Error(`${definition.name} is not a module`))
   const host = yield* HostFile
+  const link = yield* linkOf(definition, facts)
+  const asking = Semaphore.makeUnsafe(askedAtOnce)
   let verdict: AttemptEnd | undefined
   const end = yield* runSkill(definition, facts, {
     argv: [execPath, "--disable-warning=ExperimentalWarning", host, work.file], // Type stripping is announced as experimental up to Node 24.
@@ -57,11 +62,17 @@ export const performModule = Effect.fn("SkillHost.perform")(function* <E, R>(
             case "step.abandon":
               yield* steps.abandon(said.step)
               return yield* channel.send({ id: said.id })
+            case "session.history":
+            case "session.inject":
+            case "gateway.invoke":
+              // Beside what else is asked: a gateway may take its time to answer, and steps do not wait for it.
+              yield* asking.take(1)
+              return yield* answerTo(link, said).pipe(Effect.flatMap(channel.send), Effect.ensuring(asking.release(1)), Effect.forkChild)
             case "done":
               verdict ??= succeeded(said.answer)
               return yield* channel.send({ id: said.id })
             case "failed":
-              verdict ??= failed(said.code, shown(said.reason), said.retryable)
+              verdict ??= failed(said.code, shown(said.reason), said.retryable, said.class)
               return yield* channel.send({ id: said.id })
             case undefined:
               verdict ??= failed("RUN_RESULT", "the skill wrote to descriptor 3, which is the host's own", false)
@@ -83,16 +94,21 @@ const HostMessage = Schema.Union([
   Schema.Struct({ type: Schema.Literal("step.begin"), id, step }),
   Schema.Struct({ type: Schema.Literal("step.finish"), id, step, result: Schema.Unknown }),
   Schema.Struct({ type: Schema.Literal("step.abandon"), id, step }),
+  LinkQuestion,
   Schema.Struct({ type: Schema.Literal("done"), id, answer: Schema.Unknown }),
   Schema.Struct({
     type: Schema.Literal("failed"),
     id,
     code: Schema.Literals(["MODULE_SYNTAX", "MODULE_IMPORT_FAILED", "MODULE_SHAPE", "RUN_THREW", "RUN_RESULT", "STEP_INVALID"]),
     reason: Schema.String,
-    retryable: Schema.Boolean
+    retryable: Schema.Boolean,
+    class: Schema.optionalKey(Schema.Literals(["link", "config", "terminal"]))
   })
 ])
 const decode = Schema.decodeUnknownOption(HostMessage)
+
+/** Questions to the link that a skill may have open; further ones wait, and so does what it says behind them. */
+const askedAtOnce = 8
 
 /** What the host is told of a step: the start or the acknowledgement, else why not, as the skill's code will see it. */
 const answerOf = <A>(exit: Exit.Exit<A, Problem & { readonly _tag: string }>) => {

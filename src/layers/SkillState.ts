@@ -9,7 +9,7 @@ import { runUnderWay, type skillMachine } from "../machines/skill.ts"
 export interface SkillState {
   readonly name: string
   /**
-   * `held`: a slot waits for the mode. `postponed`: it waits for hours, a pace or its turn of the skill's own. `queued`: every
+   * `held`: a slot, or every run, waits for the mode. `postponed`: it waits for hours, a pace or its turn of the skill's own. `queued`: every
    * run waits for a place in a pool.
    */
   readonly state: "waiting" | "held" | "postponed" | "paused" | "queued" | "executing" | "quarantined"
@@ -30,12 +30,17 @@ export const skillState = (
   const run = snapshot && runUnderWay(snapshot.context)
   const inState = (state: SkillState["state"], reason?: string) => ({ state, reason, run })
   if (record?.quarantined !== undefined) return inState("quarantined", asideReason(record.quarantined, record.probe?.atMs))
-  if (snapshot?.matches({ work: "executing" }) === true) return inState(isQueued(snapshot) ? "queued" : "executing", paused)
+  if (snapshot?.matches({ work: "executing" }) === true) {
+    const { gate } = snapshot.context
+    if (all(snapshot, "linking") && !gate.open) return inState("held", gate.reason)
+    return inState(all(snapshot, "queued") ? "queued" : "executing", paused)
+  }
   if (paused !== undefined) return inState("paused", paused)
   if (snapshot?.matches({ slots: "postponed" }) === true) return inState("postponed", snapshot.context.heldFor)
   if (snapshot?.matches({ slots: "held" }) === true && !snapshot.context.gate.open) return inState("held", snapshot.context.gate.reason)
   return inState("waiting")
 }
 
-const isQueued = ({ context: { started }, children }: Snapshot): boolean =>
-  started.every((run) => (children[run] as ActorRefFrom<typeof runMachine> | undefined)?.getSnapshot().matches("queued") === true)
+/** Whether each run that has started waits in this state. */
+const all = ({ context: { started }, children }: Snapshot, state: "queued" | "linking"): boolean =>
+  started.every((run) => (children[run] as ActorRefFrom<typeof runMachine> | undefined)?.getSnapshot().matches(state) === true)

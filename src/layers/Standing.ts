@@ -18,7 +18,11 @@ export class Standing extends Context.Reference<{
   readonly setPaused: (reason: string) => void
   /** A run of the skill has its outcome on record: others may be due for it. */
   readonly settled: () => void
-}>("holdfast/layers/Standing", { defaultValue: () => ({ send: () => {}, setPaused: () => {}, settled: () => {} }) }) {}
+  /** Returns as soon as work that was claimed may start: what the skill needs is there. */
+  readonly mayStart: Effect.Effect<void>
+}>("holdfast/layers/Standing", {
+  defaultValue: () => ({ send: () => {}, setPaused: () => {}, settled: () => {}, mayStart: Effect.void })
+}) {}
 
 /** How a skill is put aside, as its record says it; nothing where it is not, or where only a person can release it. */
 export const asideOf = (record: SkillRecord | undefined, nowMs: number): Aside | undefined =>

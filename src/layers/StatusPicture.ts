@@ -14,6 +14,7 @@ import type { gatewayMachine } from "../machines/gateway.ts"
 import { guarantees } from "../machines/guarantees.ts"
 import { modeOf, type runtimeMachine, type RuntimeSnapshot } from "../machines/runtime.ts"
 import type { sessionMachine } from "../machines/session.ts"
+import { Linked } from "./SkillLink.ts"
 import { StateStore } from "./StateStore.ts"
 import { Supervisor } from "./Supervisor.ts"
 
@@ -32,6 +33,7 @@ export const pictureOf = Effect.fnUntraced(function* (
   start: { readonly startedAtMs: number; readonly version: string; readonly problems: () => ReadonlyArray<Problem> }
 ): Effect.fn.Return<Picture, never, StateStore | Supervisor> {
   const { epoch, ledger } = yield* StateStore
+  const linked = yield* Linked
   const skills = yield* Supervisor.use((supervisor) => supervisor.skills)
   const snapshot = actor.getSnapshot()
   const mode = modeOf(snapshot)
@@ -48,6 +50,7 @@ export const pictureOf = Effect.fnUntraced(function* (
       ...(storage === undefined ? {} : { storage }),
       ...(restarts === undefined ? {} : { starts: restarts })
     },
+    ...(linked === undefined ? {} : { circuit: yield* linked.circuit }),
     regions: snapshot.value,
     pid,
     epoch,

@@ -70,6 +70,8 @@ export class Supervisor extends Context.Service<
 
 interface Child extends Changeable {
   gate: Gate
+  /** Open while runs that are claimed may start. */
+  readonly mayStart: Latch.Latch
   /** Why its slots do not become runs, whatever the mode. */
   paused: string | undefined
 }
@@ -141,6 +143,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     const aside = asideOf(record, nowMs)
     const paused = wish && pausedReason(wish)
     const gate = gateOf(definition, paused)
+    const mayStart = Latch.makeUnsafe(startsClaimed(gate))
     const unsettled = records.flatMap((run) => (run.phase === "parked" ? [] : [resume(run, definition, nowMs, runs.survives(run.run))]))
     const running = yield* runMachine(machine, {
       id: name,
@@ -152,7 +155,8 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
       Effect.provideService(Standing, {
         send: (event) => running.actor.send(event),
         setPaused: (reason) => children.get(name)?.setPaused(reason),
-        settled: () => settled(name)
+        settled: () => settled(name),
+        mayStart: Effect.asVoid(mayStart.await)
       }),
       Scope.provide(scope),
       Effect.provideContext(hands)
@@ -164,6 +168,7 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
       actor: running.actor,
       wishes: Semaphore.makeUnsafe(1),
       gate,
+      mayStart,
       paused,
       setPaused: (reason) => {
         child.paused = reason
@@ -230,6 +235,8 @@ const make = Effect.fnUntraced(function* (entries: ReadonlyArray<SkillEntry>) {
     const gate = gateOf(child.definition, child.paused)
     if (sameGate(gate, child.gate) || child.actor.getSnapshot().status !== "active") return
     child.gate = gate
+    if (startsClaimed(gate)) child.mayStart.openUnsafe()
+    else child.mayStart.closeUnsafe()
     const { open, ...closed } = gate
     child.actor.send(open ? { type: "gate.opened" } : { type: "gate.closed", ...(closed as Closed) })
   }
@@ -259,5 +266,7 @@ const followersOf = (entries: Iterable<SkillEntry>): ReadonlyMap<string, Readonl
     [...entries].filter(({ definition: { schedule } }) => schedule?._tag === "After"),
     ({ definition: { schedule } }) => (schedule as After).skill
   )
+
+const startsClaimed = (gate: Gate): boolean => gate.open || gate.claimed === "start"
 
 const sameGate = (a: Gate, b: Gate): boolean => (a.open ? b.open : !b.open && a.reason === b.reason && a.claimed === b.claimed)

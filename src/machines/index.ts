@@ -1,4 +1,5 @@
 /** Every machine of Holdfast. Their modes, tags and events are a contract; their inner states may change. */
+export { circuitMachine, type CircuitState } from "./circuit.ts"
 export { gatewayMachine } from "./gateway.ts"
 export { type Firing, type Guarantee, guarantees, type Mode } from "./guarantees.ts"
 export { outboxMachine } from "./outbox.ts"

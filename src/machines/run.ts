@@ -40,6 +40,8 @@ export interface RunContext extends RunInput {
   readonly backoffMs: number
   /** Why the latest attempt is tried again, or is not. */
   readonly failure: string
+  /** Whether the latest attempt failed for want of the link, so that the next one waits for it. */
+  readonly wantsLink: boolean
   readonly settlement: Settlement | undefined
 }
 
@@ -66,6 +68,8 @@ const ports = setup({
     recordFailure: port<void, { readonly run: string; readonly attempt: number; readonly reason: string; readonly backoffMs: number }>(
       "recordFailure"
     ),
+    /** Done as soon as what the skill needs of the link is there. */
+    link: port<void>("link"),
     /** Journals that the run waits for a person. */
     park: port<void, { readonly run: string; readonly reason: string }>("park"),
     /** The commit point. */
@@ -76,6 +80,7 @@ const ports = setup({
     wasCancelled: or([stateIn({ executing: "cancelling" }), stateIn({ adopting: "cancelling" })]),
     isCancelled: ({ context }) => context.cancelled !== undefined,
     staysInterrupted: ({ context }) => context.interrupted !== undefined,
+    wantsLink: ({ context }) => context.wantsLink,
     needsPlace: ({ context }) => context.pools.length > 0,
     waitsForRetry: ({ context }) => context.retryInMs !== undefined,
     succeeded: (_, end: AttemptEnd) => end._tag === "Succeeded",
@@ -96,7 +101,8 @@ const ports = setup({
     planRetry: assign({
       backoffMs: ({ context }) => backoffAfter(context, true) ?? 0,
       failedAttempts: ({ context }) => context.failedAttempts + 1,
-      failure: (_, end: AttemptEnd) => (end._tag === "Failed" ? end.reason : "")
+      failure: (_, end: AttemptEnd) => (end._tag === "Failed" ? end.reason : ""),
+      wantsLink: (_, end: AttemptEnd) => end._tag === "Failed" && end.class === "link"
     }),
     keepMismatch: assign({ failure: (_, end: AttemptEnd) => (end._tag === "Mismatched" ? end.reason : "") }),
     keepInterruption: assign({ settlement: ({ context }) => ended("interrupted", context.interrupted ?? "") }),
@@ -161,6 +167,7 @@ export const runMachine = ports.createMachine({
     ...input,
     backoffMs: input.retryInMs ?? 0,
     failure: "",
+    wantsLink: false,
     settlement: undefined
   }),
   output: ({ context }) => context.settlement,
@@ -196,7 +203,17 @@ export const runMachine = ports.createMachine({
     },
     retryable: {
       tags: "degraded",
-      after: { backoff: [{ guard: "needsPlace", target: "queued" }, { target: "executing" }] },
+      after: {
+        backoff: [{ guard: "wantsLink", target: "linking" }, { guard: "needsPlace", target: "queued" }, { target: "executing" }]
+      },
+      on: {
+        "run.cancel": { target: "settling", actions: { type: "keepCancellation", params: ({ event }) => event.by } }
+      }
+    },
+    /** An attempt without the link would fail like the last one: its tries are for when it is there. */
+    linking: {
+      tags: "degraded",
+      invoke: { src: "link", onDone: [{ guard: "needsPlace", target: "queued" }, { target: "executing" }] },
       on: {
         "run.cancel": { target: "settling", actions: { type: "keepCancellation", params: ({ event }) => event.by } }
       }

@@ -42,6 +42,16 @@ const stateOf = (world: World, picture: object | string | undefined, owner: obje
   return world.state
 }
 
+it("shows the circuit to the gateway while it is not closed", async () => {
+  const world = makeWorld()
+  const shown = (state: string) => {
+    stateOf(world, { updatedAt: new Date().toISOString(), parkedRuns: [], circuit: { state, failures: 5 } })
+    return world.run("status", "--state", world.state)
+  }
+  expect((await shown("open")).stdout).toContain("circuit open: 5 calls to the gateway failed in a row")
+  expect((await shown("closed")).stdout).not.toContain("circuit")
+})
+
 it.each([
   ["ok", {}],
   ["ok", { mode: "standalone" }],

@@ -8,6 +8,7 @@ import { Disk } from "../../src/layers/Disk.ts"
 import { Process } from "../../src/layers/Process.ts"
 import { promiseWork } from "../../src/layers/SkillFunction.ts"
 import { performModule } from "../../src/layers/SkillHost.ts"
+import { linkOf } from "../../src/layers/SkillLink.ts"
 import { StateStore } from "../../src/layers/StateStore.ts"
 import { withSteps } from "../../src/layers/Steps.ts"
 import { definition, facts, folder, program } from "../layers/children.ts"
@@ -28,7 +29,8 @@ const asFunction: Made =
       const { default: work } = yield* Effect.promise(
         () => import(written(directory, body)) as Promise<{ readonly default: SkillFunction }>
       )
-      return yield* withSteps(run, attempt, (steps) => promiseWork(work)(facts(directory), steps))
+      const link = yield* linkOf({ needs: [] }, facts(directory))
+      return yield* withSteps(run, attempt, (steps) => promiseWork(work)(facts(directory), steps, link))
     })
 
 const asModule: Made =

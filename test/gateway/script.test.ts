@@ -30,7 +30,9 @@ describe("a script", () => {
             { at: "4 seconds", do: "delayCommit", by: 50, for: 500 },
             { at: 0, do: "drop" },
             { at: "10 seconds", do: "drop", for: "1 second" },
-            { at: "12 seconds", do: "loseReplies" }
+            { at: "12 seconds", do: "loseReplies" },
+            { at: "13 seconds", do: "failTools", count: 5, status: 503 },
+            { at: "14 seconds", do: "loseTools", count: 2 }
           ),
           "s"
         )
@@ -48,6 +50,8 @@ describe("a script", () => {
         "refuse",
         "accept",
         "loseReplies(1)",
+        "failTools(5)",
+        "loseTools(2)",
         "drain(5000)"
       ])
     })
@@ -96,4 +100,4 @@ describe("a script", () => {
   )
 })
 
-const takesArguments = new Set(["delayCommit", "loseReplies", "drain", "restart", "starting", "dropFor"])
+const takesArguments = new Set(["delayCommit", "loseReplies", "drain", "restart", "starting", "dropFor", "failTools", "loseTools"])

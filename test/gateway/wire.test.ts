@@ -260,3 +260,35 @@ describe("the port", () => {
 })
 
 const texts = (page: any) => page.payload.messages.map((message: any) => message.content[0].text)
+
+describe("POST /tools/invoke", () => {
+  const invoke = (port: number, body: string, headers: Record<string, string> = {}) =>
+    Effect.promise(async () => {
+      const response = await fetch(`http://127.0.0.1:${port}/tools/invoke`, {
+        method: "POST",
+        body,
+        headers: { authorization: "Bearer secret-token", ...headers }
+      })
+      return { status: response.status, body: (await response.json()) as any }
+    })
+
+  it.live("does a tool for who has the token, and denies what the real one denies", () =>
+    Effect.gen(function* () {
+      const { port, control, invoked } = yield* started()
+      const list = JSON.stringify({ tool: "sessions_list", action: "json", args: {} })
+      const done = yield* invoke(port, list)
+      assert.strictEqual(done.status, 200)
+      assert.deepInclude(done.body, { ok: true })
+      assert.isObject(done.body.result)
+      for (const tool of ["exec", "fs_read", "sessions_send", "cron", "gateway", "unheard_of"]) {
+        assert.strictEqual((yield* invoke(port, JSON.stringify({ tool, args: {} }))).status, 404)
+      }
+      assert.strictEqual((yield* invoke(port, list, { authorization: "Bearer secret-tokem" })).status, 401)
+      assert.strictEqual((yield* invoke(port, "{}")).status, 400)
+      assert.deepInclude(yield* get(port, "/tools/invoke"), { status: 405 })
+      assert.deepStrictEqual(yield* invoked, [{ tool: "sessions_list", action: "json", args: {} }])
+      yield* control.failHttp
+      assert.strictEqual((yield* invoke(port, list)).status, 503)
+    })
+  )
+})

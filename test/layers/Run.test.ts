@@ -25,7 +25,7 @@ const given = (
 /** A link that is there and never up: results are to be reported, and wait. */
 const down: Link = Layer.mergeAll(
   Session.layerNoop,
-  Layer.succeed(History, { has: () => Effect.succeed(false) }),
+  Layer.succeed(History, { has: () => Effect.succeed(false), newest: () => Effect.succeed([]) }),
   Layer.succeed(Gateway, { probe: Effect.never })
 )
 

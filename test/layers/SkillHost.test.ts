@@ -6,8 +6,11 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
 import type { Ending } from "../../src/domain/Ending.ts"
+import { LinkFailed } from "../../src/domain/LinkFailed.ts"
+import type { Need, SkillDefinition } from "../../src/domain/Skill.ts"
 import { Process } from "../../src/layers/Process.ts"
 import { performModule } from "../../src/layers/SkillHost.ts"
+import { Linked } from "../../src/layers/SkillLink.ts"
 import { definition, facts, fixture, folder, living, program, until } from "./children.ts"
 import { remembered } from "./remembered.ts"
 
@@ -25,6 +28,8 @@ const perform = (
     readonly timeoutMs?: number
     readonly graceMs?: number
     readonly env?: ReadonlyArray<string>
+    readonly needs?: ReadonlyArray<Need>
+    readonly report?: SkillDefinition["report"]
   } = {}
 ) =>
   performModule(
@@ -99,6 +104,91 @@ describe("a module skill", () => {
   it.live("sees a refused step as an error", () =>
     Effect.gen(function* () {
       assert.deepInclude(yield* perform(fixture("refused.ts")), { fields: { refused: "STEP_DUPLICATE" } })
+    })
+  )
+})
+
+/** The link as a skill's host reaches it: what was asked of the session and the gateway is answered by this. */
+const linkedBy = (answers: Partial<NonNullable<(typeof Linked)["Service"]>>) =>
+  Effect.provideService(Linked, {
+    session: "agent:main:main",
+    history: () => Effect.succeed([{ role: "user", text: "Good morning", at: undefined }]),
+    inject: () => Effect.succeed({ already: false }),
+    invoke: () => Effect.succeed({ done: true }),
+    circuit: Effect.succeed({ state: "closed", failures: 0 }),
+    ...answers
+  })
+const away = new LinkFailed({ reason: "notConnected", need: "session", asked: "chat.inject", retryable: true })
+
+describe("a module that declares what it needs of the link", () => {
+  it.live("asks the session and the gateway through its host", () =>
+    Effect.gen(function* () {
+      const asked: Array<unknown> = []
+      const note = (what: unknown) => Effect.sync(() => void asked.push(what))
+      const text = `export default async (ctx) => {
+        const [first] = await ctx.session.history({ limit: 7 })
+        const { already } = await ctx.step("tell", () => ctx.session.inject("Hello", { label: "hello" }))
+        const { done } = await ctx.gateway.invoke("sessions_list", { limit: 1 }, { action: "json" })
+        return { first: first.text, already, done }
+      }`
+      const report = { when: "never", session: "agent:main:own" } as const
+      const end = yield* perform(written(text), { needs: ["session", "gateway"], report }).pipe(
+        linkedBy({
+          history: (key, limit) => Effect.as(note([key, limit]), [{ role: "user", text: "Good morning", at: undefined }]),
+          inject: ({ label, text }) => Effect.as(note([label, text]), { already: true }),
+          invoke: (invocation) => Effect.as(note(invocation), { done: true })
+        })
+      )
+      assert.deepInclude(end, { fields: { first: "Good morning", already: true, done: true } })
+      assert.deepStrictEqual(asked, [
+        ["agent:main:own", 7],
+        ["holdfast run=probe@20261122T060000Z hello", "Hello"],
+        { tool: "sessions_list", args: { limit: 1 }, action: "json" }
+      ])
+    })
+  )
+
+  it.live("fails with the class of what it ends by, be it ours or its own, and can look at it first", () =>
+    Effect.gen(function* () {
+      const down = linkedBy({ inject: () => Effect.fail(away) })
+      const ends = [
+        ["await ctx.session.inject('x')", ["session"], "link", true],
+        ["await ctx.session.inject('x')", [], "config", false],
+        ["await ctx.session.inject(7)", ["session"], "terminal", false],
+        ["throw Object.assign(new Error('no line'), { class: 'link' })", [], "link", true],
+        ["throw Object.assign(new Error('no line'), { code: 'LINK_DOWN', retryable: false })", [], "link", false],
+        ["throw Object.assign(new Error('no line'), { class: 'ours' })", [], "retryable", true]
+      ] as const
+      const made = yield* Effect.forEach(
+        ends,
+        ([body, needs]) => down(perform(written(`export default async (ctx) => { ${body} }`), { needs })),
+        { concurrency: 3 }
+      )
+      assert.deepStrictEqual(
+        made.map((end): ReadonlyArray<unknown> => (end._tag === "Failed" ? [end.code, end.class, end.retryable] : [end])),
+        ends.map(([, , named, retryable]) => ["RUN_THREW", named, retryable])
+      )
+      const looking = `export default (ctx) => ctx.session.inject("x").catch(({ name, reason, need, retryable }) => ({ name, reason, need, retryable }))`
+      assert.deepInclude(yield* down(perform(written(looking), { needs: ["session"] })), {
+        fields: { name: "LinkFailed", reason: "notConnected", need: "session", retryable: true }
+      })
+    })
+  )
+
+  it.live("goes on with its steps while the gateway takes its time", () =>
+    Effect.gen(function* () {
+      const directory = folder()
+      const text = `import { writeFileSync } from "node:fs"
+      export default async (ctx) => {
+        const answer = ctx.gateway.invoke("slow")
+        await ctx.step("meanwhile", () => writeFileSync(ctx.directory + "/meanwhile", ""))
+        return answer
+      }`
+      const slow = until(() => fs.existsSync(join(directory, "meanwhile")), "the step")
+      const end = yield* perform(written(text), { directory, needs: ["gateway"] }).pipe(
+        linkedBy({ invoke: () => Effect.as(slow, { waited: true }) })
+      )
+      assert.deepInclude(end, { fields: { waited: true } })
     })
   )
 })

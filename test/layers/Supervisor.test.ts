@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { assert, describe, it } from "vitest"
 import { createActor, createMachine } from "xstate"
 import { iso } from "../../src/domain/Run.ts"
+import { LinkFailed } from "../../src/domain/LinkFailed.ts"
 import { adopt } from "../../src/layers/Adoption.ts"
 import { Claims } from "../../src/layers/Claims.ts"
 import { Disk } from "../../src/layers/Disk.ts"
@@ -310,6 +311,35 @@ describe("a gate", () => {
       })
     ))
 
+  for (const need of ["session", "gateway"] as const) {
+    it(`lets what needs the ${need} go by its catchUp when that is back, each skill in the order of its slots`, () =>
+      inVirtualTime(
+        Effect.gen(function* () {
+          const ran: Record<string, Array<string>> = { all: [], latest: [], none: [] }
+          const work = (ctx: EffectSkillContext) =>
+            Effect.andThen(
+              Effect.sleep(300),
+              Effect.sync(() => void ran[ctx.skill]!.push(`${iso(ctx.slot.getTime()).slice(14, -1)} +${ctx.missed}`))
+            )
+          const down: Gates = ({ needs }) => (needs.includes(need) ? { open: false, reason: `needs ${need}` } : { open: true })
+          const world = yield* supervised(
+            (["all", "latest", "none"] as const).map((catchUp) => given(catchUp, { ...everyTen, needs: [need], catchUp }, work)),
+            { gates: down }
+          )
+          yield* world.pass(48_000)
+          assert.deepStrictEqual(ran, { all: [], latest: [], none: [] })
+          world.supervisor.setGates(open)
+          yield* world.pass(15_000)
+          assert.deepStrictEqual(ran, {
+            all: ["00:10 +0", "00:20 +0", "00:30 +0", "00:40 +0", "00:50 +0", "01:00 +0"],
+            latest: ["00:40 +3", "00:50 +0", "01:00 +0"],
+            none: ["00:50 +0", "01:00 +0"]
+          })
+          assert.deepInclude(world.store.ledger.slots, { run: 11, coalesced: 3, missed: 4 })
+        })
+      ))
+  }
+
   it("that closes leaves the run under way alone, retries of it included, and starts no other", () =>
     inVirtualTime(
       Effect.gen(function* () {
@@ -332,6 +362,32 @@ describe("a gate", () => {
         yield* world.pass(1)
         const settled = world.store.ledger.slots
         assert.deepInclude(settled, { run: 2, coalesced: 5 })
+      })
+    ))
+
+  it("that is closed keeps what failed for want of the link from being tried again, and what failed otherwise not", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const ran: Array<string> = []
+        const away = new LinkFailed({ reason: "notConnected", need: "session", asked: "chat.inject", retryable: true })
+        const failing = (error: unknown) => (ctx: EffectSkillContext) =>
+          Effect.suspend(() => {
+            ran.push(`${ctx.skill} ${ctx.attempt}`)
+            return ctx.attempt === 1 ? Effect.fail(error) : Effect.void
+          })
+        const world = yield* supervised([
+          given("broken", { ...everyTen, needs: ["session"] }, failing("not yet")),
+          given("teller", { ...everyTen, needs: ["session"], overlap: "bufferAll" }, failing(away))
+        ])
+        yield* world.pass(10_500)
+        world.supervisor.setGates(sessionDown)
+        yield* world.pass(30_000)
+        assert.sameMembers(ran, ["broken 1", "teller 1", "broken 2"])
+        assert.deepInclude((yield* world.supervisor.skills)[1], { state: "held", reason: "needs session, which is down: refused" })
+        world.supervisor.setGates(open)
+        yield* world.pass(1_000)
+        assert.include(ran.slice(3), "teller 2")
+        assert.include(world.story("teller"), "00:40.500 run.settled success")
       })
     ))
 

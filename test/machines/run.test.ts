@@ -48,6 +48,7 @@ const running = Effect.fnUntraced(function* (ends: ReadonlyArray<AttemptEnd | "d
         ({ input }: { input: { readonly run: string; readonly attempt: number; readonly reason: string; readonly backoffMs: number } }) =>
           note(`failure of ${input.attempt}: ${input.reason}, again in ${input.backoffMs}`)
       ),
+      link: fromEffect(() => Effect.andThen(note("link asked for"), Effect.sleep(60_000))),
       park: fromEffect(({ input }: { input: { readonly run: string; readonly reason: string } }) => note(`parked ${input.reason}`)),
       settle: fromEffect(({ input }: { input: { readonly run: string; readonly settlement: Settlement } }) =>
         note(`${input.settlement.outcome} ${input.settlement.reason}`.trim())
@@ -87,6 +88,33 @@ describe("a run", () => {
           "attempt 3",
           "failed RUN_EXIT: exit 1"
         ])
+      })
+    ))
+
+  it("that fails for want of the link is tried again once that is there, and may be cancelled before", () =>
+    inVirtualTime(
+      Effect.gen(function* () {
+        const away = { ...failed(), class: "link" } as AttemptEnd
+        const { asked, tags, value } = yield* running([away, failed(), succeeded])
+        yield* TestClock.adjust(2_000)
+        assert.deepStrictEqual([value(), tags()], ["linking", ["degraded"]])
+        yield* TestClock.adjust(59_000)
+        assert.strictEqual(asked.at(-1), "link asked for")
+        yield* TestClock.adjust(10_000)
+        assert.deepStrictEqual(asked, [
+          "attempt 1",
+          "failure of 1: exit 1, again in 1000",
+          "link asked for",
+          "attempt 2",
+          "failure of 2: exit 1, again in 2000",
+          "attempt 3",
+          "success"
+        ])
+        const other = yield* running([away])
+        yield* TestClock.adjust(2_000)
+        other.actor.send({ type: "run.cancel", by: "operator" })
+        yield* TestClock.adjust(1)
+        assert.strictEqual(other.asked.at(-1), "cancelled cancelled by operator")
       })
     ))
 

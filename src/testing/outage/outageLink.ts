@@ -19,7 +19,11 @@ import { isLost, nextWhen, type Outage, type Part } from "./Outage.ts"
 
 /** A link for one start of a runtime. Nothing is ever delivered over it: skills in such a world report nothing. */
 export const outageLink = (outages: ReadonlyArray<Outage>): Link =>
-  Layer.mergeAll(sessionOf(outages), gatewayOf(outages), Layer.succeed(History, { has: () => Effect.succeed(false) }))
+  Layer.mergeAll(
+    sessionOf(outages),
+    gatewayOf(outages),
+    Layer.succeed(History, { has: () => Effect.succeed(false), newest: () => Effect.succeed([]) })
+  )
 
 const sessionOf = (outages: ReadonlyArray<Outage>) => {
   const until = waiting(outages, "session")
