@@ -179,7 +179,10 @@ describe("the ledger", () => {
       [...told.outbox.values()].map((entry) => [entry.run, entry.sent?.gatewayBootId]),
       [["r1", "g"]]
     )
-    assert.deepStrictEqual([told.acknowledged, [...told.parked]], [1, [["r3", "no such session"]]])
+    assert.deepStrictEqual(
+      [told.acknowledged, [...told.parked].map(([run, { reason }]) => [run, reason])],
+      [1, [["r3", "no such session"]]]
+    )
   })
 
   it("forgets old settled runs, never unsettled ones, and keeps every entry", () => {
