@@ -22,45 +22,59 @@ export interface Greeting {
   readonly hello: Wire.HelloOk
 }
 
-/** Dialing, upgrade and greeting together. */
-const handshakeMs = 5_000
+/** Dialing and upgrade, until the peer's challenge. */
+const challengeMs = 5_000
+/** Until its answer to `connect`. A gateway lets who shows it wrong tokens wait for the refusal, five seconds in the end. */
+const answerMs = 10_000
 /** Results are reported by `chat.inject`, which is an admin's method. */
 const scopes = ["operator.read", "operator.write", "operator.admin"]
 
 /** Dials and says who we are. The line is open when this succeeds, and it ends with the scope. */
-export const greet = Effect.fnUntraced(
-  function* (dial: Dial["Service"], { url, token, version }: Peer): Effect.fn.Return<Greeting, LineEnd, Scope.Scope> {
-    const line = yield* dial.connect(url.ws)
-    const challenge = Wire.parseFrame(yield* line.take)
-    if (Result.isFailure(challenge) || challenge.success.type !== "event" || challenge.success.event !== "connect.challenge") {
-      return yield* failed("notAGateway", "its first frame was not connect.challenge")
-    }
-    yield* line.send(
-      Wire.request("connect", "connect", {
-        minProtocol: Wire.protocol,
-        maxProtocol: Wire.protocol,
-        client: { id: "gateway-client", mode: "backend", version, platform: process.platform, displayName: "holdfast" },
-        role: "operator",
-        scopes,
-        caps: [],
-        ...(token === undefined ? {} : { auth: { token: Redacted.value(token) } })
-      } satisfies Wire.ConnectParams)
-    )
-    for (;;) {
-      const frame = Wire.parseFrame(yield* line.take)
-      if (Result.isFailure(frame) || frame.success.type !== "res" || frame.success.id !== "connect") continue // Events may come first.
-      if (!frame.success.ok) return yield* Effect.fail(refusedBy(frame.success.error))
-      const hello = Wire.parse(Wire.HelloOk, frame.success.payload)
-      if (Result.isFailure(hello)) return yield* failed("wrongProtocol", "its hello is not one we know")
-      if (hello.success.protocol !== Wire.protocol) return yield* failed("wrongProtocol", `it speaks version ${hello.success.protocol}`)
-      const missing = scopes.filter((scope) => hello.success.auth?.scopes?.includes(scope) === false)
-      // Better to say so now than to park every report later.
-      if (missing.length > 0) return yield* failed("unauthorized", `the token does not grant ${missing.join(", ")}`)
-      return { line, hello: hello.success }
-    }
-  },
-  Effect.timeoutOrElse({ duration: handshakeMs, orElse: () => failed("silent", `no hello within ${handshakeMs} ms`) })
-)
+export const greet = Effect.fnUntraced(function* (
+  dial: Dial["Service"],
+  { url, token, version }: Peer
+): Effect.fn.Return<Greeting, LineEnd, Scope.Scope> {
+  const line = yield* within(challengeMs, "challenge", challenged(dial, url))
+  yield* line.send(
+    Wire.request("connect", "connect", {
+      minProtocol: Wire.protocol,
+      maxProtocol: Wire.protocol,
+      client: { id: "gateway-client", mode: "backend", version, platform: process.platform, displayName: "holdfast" },
+      role: "operator",
+      scopes,
+      caps: [],
+      ...(token === undefined ? {} : { auth: { token: Redacted.value(token) } })
+    } satisfies Wire.ConnectParams)
+  )
+  return { line, hello: yield* within(answerMs, "hello", answered(line)) }
+})
+
+const challenged = Effect.fnUntraced(function* (dial: Dial["Service"], url: GatewayUrl): Effect.fn.Return<Line, LineEnd, Scope.Scope> {
+  const line = yield* dial.connect(url.ws)
+  const challenge = Wire.parseFrame(yield* line.take)
+  if (Result.isFailure(challenge) || challenge.success.type !== "event" || challenge.success.event !== "connect.challenge") {
+    return yield* failed("notAGateway", "its first frame was not connect.challenge")
+  }
+  return line
+})
+
+const answered = Effect.fnUntraced(function* (line: Line): Effect.fn.Return<Wire.HelloOk, LineEnd> {
+  for (;;) {
+    const frame = Wire.parseFrame(yield* line.take)
+    if (Result.isFailure(frame) || frame.success.type !== "res" || frame.success.id !== "connect") continue // Events may come first.
+    if (!frame.success.ok) return yield* Effect.fail(refusedBy(frame.success.error))
+    const hello = Wire.parse(Wire.HelloOk, frame.success.payload)
+    if (Result.isFailure(hello)) return yield* failed("wrongProtocol", "its hello is not one we know")
+    if (hello.success.protocol !== Wire.protocol) return yield* failed("wrongProtocol", `it speaks version ${hello.success.protocol}`)
+    const missing = scopes.filter((scope) => hello.success.auth?.scopes?.includes(scope) === false)
+    // Better to say so now than to park every report later.
+    if (missing.length > 0) return yield* failed("unauthorized", `the token does not grant ${missing.join(", ")}`)
+    return hello.success
+  }
+})
+
+const within = <A, R>(ms: number, what: string, effect: Effect.Effect<A, LineEnd, R>): Effect.Effect<A, LineEnd, R> =>
+  Effect.timeoutOrElse(effect, { duration: ms, orElse: () => failed("silent", `no ${what} within ${ms} ms`) })
 
 /** What a refused `connect` means. */
 const refusedBy = ({ code, message, details, retryAfterMs }: Wire.WireError): LineEnd => {
