@@ -27,6 +27,7 @@ import { lockMutants } from "./mutants/lock.ts"
 import type { Mutant } from "./mutants/mutant.ts"
 import { standingMutants } from "./mutants/standing.ts"
 import { timingMutants } from "./mutants/timing.ts"
+import { openclawMutants } from "./mutants/openclaw.ts"
 import { overlapMutants } from "./mutants/overlap.ts"
 import { chainMutants } from "./mutants/chain.ts"
 import { poolMutants } from "./mutants/pools.ts"
@@ -79,6 +80,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...deviceMutants,
   ...adapterMutants,
   ...whyMutants,
+  ...openclawMutants,
   ...planMutants,
   ...timeMutants,
   ...dayMutants,

@@ -12,6 +12,7 @@ import { drainDeadlineMs, type HoldfastOptions, type Services } from "../layers/
 import { reasonOf, Runtime } from "../layers/Runtime.ts"
 import { Secrets } from "../layers/Secrets.ts"
 import { StateStore } from "../layers/StateStore.ts"
+import { linkProblems } from "../layers/StatusPicture.ts"
 import { Supervisor } from "../layers/Supervisor.ts"
 import { guarantees, type Mode } from "../machines/guarantees.ts"
 import { exit } from "./command.ts"
@@ -62,6 +63,7 @@ export const attend = Effect.fnUntraced(function* ({
   yield* Effect.forkScoped(Effect.andThen(greeted.await, Effect.forever(sayNext)))
   yield* Effect.forkScoped(passOn(signals, options.drainDeadlineMs ?? drainDeadlineMs, tell, out))
   yield* Effect.forkScoped(sayHeld(tell, out))
+  yield* Effect.forkScoped(Effect.andThen(greeted.await, sayProblems(tell, out)))
   yield* Effect.forkScoped(Effect.andThen(greeted.await, Effect.forever(reloadNext(reloads, tell, out))))
 
   let before: Mode = "starting"
@@ -142,6 +144,22 @@ const reloadNext = Effect.fnUntraced(function* (reloads: Queue.Dequeue<string>, 
   }
   const { code, where, got, want, fix } = result.failure
   tell({ type: "reload.refused", atMs, error: { code, where, got, want, fix } }, line(atMs, "reload", explain(result.failure), out))
+})
+
+/** Says what a person has to mend before the link can be whole, once for each time that it comes about. */
+const sayProblems = Effect.fnUntraced(function* (tell: (value: unknown, text: string) => void, out: Out) {
+  const runtime = yield* Runtime
+  let known = new Set<string>()
+  yield* Stream.runForEach(runtime.reasons, () =>
+    Effect.gen(function* () {
+      const problems = linkProblems(runtime.actor.getSnapshot())
+      const atMs = yield* Clock.currentTimeMillis
+      for (const problem of problems) {
+        if (!known.has(problem.code)) tell({ type: "link.problem", atMs, ...problem }, line(atMs, "link", explain(problem), out))
+      }
+      known = new Set(problems.map(({ code }) => code))
+    })
+  )
 })
 
 /** Being held is a state and no event, so it is looked for; only in modes in which something can be. */

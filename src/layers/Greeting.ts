@@ -30,8 +30,10 @@ export interface Greeting {
   readonly scopes: ReadonlyArray<string>
 }
 
-/** Dialing, upgrade and greeting together. */
-const handshakeMs = 5_000
+/** Dialing and upgrade, until the peer's challenge. */
+const challengeMs = 5_000
+/** Until its answer to `connect`. A gateway lets who shows it wrong tokens wait for the refusal, five seconds in the end. */
+const answerMs = 10_000
 /** Results are reported by `chat.inject` unless a skill says otherwise, and that is an admin's method. */
 const allScopes = Effect.succeed(scopesFor(["inject"]))
 /** What the gateway takes for its own machine without a device; with one that makes no pair, and a command line does. */
@@ -40,46 +42,59 @@ const paired = { id: "cli", mode: "cli", platform: process.platform }
 const role = "operator"
 
 /** Dials and says who we are. The line is open when this succeeds, and it ends with the scope. */
-export const greet = Effect.fnUntraced(
-  function* (
-    dial: Dial["Service"],
-    { url, token, version, scopes: asked = allScopes, device }: Peer
-  ): Effect.fn.Return<Greeting, LineEnd, Scope.Scope> {
-    const scopes = yield* asked
-    const line = yield* dial.connect(url.ws)
-    const first = Wire.parseFrame(yield* line.take)
-    if (Result.isFailure(first) || first.success.type !== "event" || first.success.event !== "connect.challenge") {
-      return yield* failed("notAGateway", "its first frame was not connect.challenge")
-    }
-    const auth = yield* authentication({ token, device, scopes }, first.success.payload)
-    yield* line.send(
-      Wire.request("connect", "connect", {
-        minProtocol: Wire.protocol,
-        maxProtocol: Wire.protocol,
-        client: { ...(device === undefined ? backend : paired), version, displayName: "holdfast" },
-        role,
-        scopes,
-        caps: [],
-        ...auth
-      } satisfies Wire.ConnectParams)
-    )
-    for (;;) {
-      const frame = Wire.parseFrame(yield* line.take)
-      if (Result.isFailure(frame) || frame.success.type !== "res" || frame.success.id !== "connect") continue // Events may come first.
-      if (!frame.success.ok) return yield* Effect.fail(refusedBy(frame.success.error))
-      const hello = Wire.parse(Wire.HelloOk, frame.success.payload)
-      if (Result.isFailure(hello)) return yield* failed("wrongProtocol", "its hello is not one we know")
-      if (hello.success.protocol !== Wire.protocol) return yield* failed("wrongProtocol", `it speaks version ${hello.success.protocol}`)
-      const missing = scopes.filter((scope) => hello.success.auth?.scopes?.includes(scope) === false)
-      // Better to say so now than to park every report later.
-      if (missing.length > 0) return yield* failed("unauthorized", `the token does not grant ${missing.join(", ")}`)
-      const given = hello.success.auth?.deviceToken
-      if (device !== undefined && given !== undefined && given !== auth.auth?.token) yield* kept(device, given)
-      return { line, hello: hello.success, scopes }
-    }
-  },
-  Effect.timeoutOrElse({ duration: handshakeMs, orElse: () => failed("silent", `no hello within ${handshakeMs} ms`) })
-)
+export const greet = Effect.fnUntraced(function* (
+  dial: Dial["Service"],
+  { url, token, version, scopes: asked = allScopes, device }: Peer
+): Effect.fn.Return<Greeting, LineEnd, Scope.Scope> {
+  const scopes = yield* asked
+  const { line, challenge } = yield* within(challengeMs, "challenge", challenged(dial, url))
+  const auth = yield* authentication({ token, device, scopes }, challenge)
+  yield* line.send(
+    Wire.request("connect", "connect", {
+      minProtocol: Wire.protocol,
+      maxProtocol: Wire.protocol,
+      client: { ...(device === undefined ? backend : paired), version, displayName: "holdfast" },
+      role,
+      scopes,
+      caps: [],
+      ...auth
+    } satisfies Wire.ConnectParams)
+  )
+  const hello = yield* within(answerMs, "hello", answered(line, scopes))
+  const given = hello.auth?.deviceToken
+  if (device !== undefined && given !== undefined && given !== auth.auth?.token) yield* kept(device, given)
+  return { line, hello, scopes }
+})
+
+const challenged = Effect.fnUntraced(function* (
+  dial: Dial["Service"],
+  url: GatewayUrl
+): Effect.fn.Return<{ readonly line: Line; readonly challenge: unknown }, LineEnd, Scope.Scope> {
+  const line = yield* dial.connect(url.ws)
+  const first = Wire.parseFrame(yield* line.take)
+  if (Result.isFailure(first) || first.success.type !== "event" || first.success.event !== "connect.challenge") {
+    return yield* failed("notAGateway", "its first frame was not connect.challenge")
+  }
+  return { line, challenge: first.success.payload }
+})
+
+const answered = Effect.fnUntraced(function* (line: Line, scopes: ReadonlyArray<string>): Effect.fn.Return<Wire.HelloOk, LineEnd> {
+  for (;;) {
+    const frame = Wire.parseFrame(yield* line.take)
+    if (Result.isFailure(frame) || frame.success.type !== "res" || frame.success.id !== "connect") continue // Events may come first.
+    if (!frame.success.ok) return yield* Effect.fail(refusedBy(frame.success.error))
+    const hello = Wire.parse(Wire.HelloOk, frame.success.payload)
+    if (Result.isFailure(hello)) return yield* failed("wrongProtocol", "its hello is not one we know")
+    if (hello.success.protocol !== Wire.protocol) return yield* failed("wrongProtocol", `it speaks version ${hello.success.protocol}`)
+    const missing = scopes.filter((scope) => hello.success.auth?.scopes?.includes(scope) === false)
+    // Better to say so now than to park every report later.
+    if (missing.length > 0) return yield* failed("unauthorized", `the token does not grant ${missing.join(", ")}`)
+    return hello.success
+  }
+})
+
+const within = <A, R>(ms: number, what: string, effect: Effect.Effect<A, LineEnd, R>): Effect.Effect<A, LineEnd, R> =>
+  Effect.timeoutOrElse(effect, { duration: ms, orElse: () => failed("silent", `no ${what} within ${ms} ms`) })
 
 /** The token that we were given, else the one that this gateway gave our device; and the proof that we are that device. */
 const authentication = Effect.fnUntraced(function* (

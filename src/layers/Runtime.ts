@@ -60,6 +60,8 @@ export class Runtime extends Context.Service<
     readonly mode: Effect.Effect<Mode>
     /** The present mode, then each change of it. */
     readonly modes: Stream.Stream<Mode>
+    /** Why it is in its mode, in a few words; the present reason, then each change, of which many leave the mode as it is. */
+    readonly reasons: Stream.Stream<string>
     readonly picture: Effect.Effect<Picture>
     readonly trigger: (skill: string, key?: string) => Effect.Effect<RunId, Refused | StorageFailed>
     /** Claims runs for slots of the past that got none. */
@@ -156,6 +158,7 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
   follow(actor.getSnapshot())
   actor.subscribe({ next: follow, error: () => {} }) // In the same step as the change: no slot starts in a mode that does not fire.
   const modes = Stream.map(snapshotsOf(actor), modeOf).pipe(Stream.changes)
+  const reasons = Stream.map(snapshotsOf(actor), reasonOf).pipe(Stream.changes)
   yield* Effect.forkScoped(record(store, actor, modes))
 
   const { version } = options
@@ -180,7 +183,7 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
       Stream.merge(
         Stream.fromQueue(reloads),
         Stream.merge(
-          modes,
+          Stream.merge(modes, reasons),
           Stream.map(store.events, () => undefined)
         )
       )
@@ -207,6 +210,7 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
     actor,
     mode: Effect.sync(() => modeOf(actor.getSnapshot())),
     modes,
+    reasons,
     picture,
     trigger: (skill, key) => Effect.andThen(started, supervisor.trigger(skill, key)), // Whoever has the layer may ask at once.
     backfill: (skill, past, wish) => Effect.andThen(started, supervisor.backfill(skill, past, wish)),

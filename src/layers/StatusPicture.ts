@@ -78,7 +78,7 @@ export const keepShown = Effect.fnUntraced(function* (show: Effect.Effect<void>,
 })
 
 /** What a person has to mend before the link can be whole. */
-const linkProblems = ({ context, children }: RuntimeSnapshot): ReadonlyArray<Problem> => {
+export const linkProblems = ({ context, children }: RuntimeSnapshot): ReadonlyArray<Problem> => {
   const session = (children.session as ActorRefFrom<typeof sessionMachine> | undefined)?.getSnapshot().context.end
   const gateway = (children.gateway as ActorRefFrom<typeof gatewayMachine> | undefined)?.getSnapshot().context.failing
   return [

@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
+import { createServer as createHttp } from "node:http"
+import { type AddressInfo, createServer } from "node:net"
 import { join } from "node:path"
 import { expect, it, onTestFinished } from "vitest"
+import { type WebSocket, WebSocketServer } from "ws"
 import { makeWorld, until } from "./holdfast.ts"
 
 const canary = "canary-7f3a91d2c4b8e650"
@@ -89,4 +91,18 @@ it("a port that is taken leaves with 69, a script that is wrong with 78", { time
   ])
   expect(inUse).toMatchObject({ code: 69, stdout: "", stderr: expect.stringMatching(/^LISTEN_IN_USE at /) })
   expect(wrong).toMatchObject({ code: 78, stdout: "", stderr: expect.stringContaining("did you mean hang?".replace("d", "D")) })
+})
+
+it("up says what a person has to mend, also when the mode stays as it is", { timeout: 60_000 }, async () => {
+  const world = makeWorld({ HOLDFAST_GATEWAY_TOKEN: canary })
+  const server = createHttp((_, response) => response.end(JSON.stringify({ ready: true })))
+  onTestFinished(() => server.close().closeAllConnections())
+  const sockets = new WebSocketServer({ server })
+  const refuse = (socket: WebSocket) => socket.close(1008)
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening))
+  const runtime = world.start("up", "--state", world.state, "--gateway", `ws://localhost:${(server.address() as AddressInfo).port}`)
+  await runtime.says(/mode {4}degraded\.sessionLost/)
+  sockets.on("connection", refuse)
+  for (const socket of sockets.clients) refuse(socket)
+  await runtime.says(/link {4}GATEWAY_AUTH/)
 })

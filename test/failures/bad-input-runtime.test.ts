@@ -1,16 +1,17 @@
 /** What a runtime is given wrongly, and the exact code of the answer. A bad gateway is a mode: the skills go on. */
 import { Effect, Exit, Redacted, Scope } from "effect"
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { createServer as createHttp } from "node:http"
 import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { crc32 } from "node:zlib"
 import { assert, describe, it, onTestFinished } from "vitest"
-import { WebSocketServer } from "ws"
+import { type WebSocket, WebSocketServer } from "ws"
 import type { Problem } from "../../src/domain/Errors.ts"
 import { EmbeddedGateway } from "../../src/gateway/index.ts"
 import { journalIn } from "../journal.ts"
+import { until } from "../layers/children.ts"
 import { createRuntime, type Runtime, type RuntimeOptions, skill } from "../../src/index.ts"
 
 const folder = (): string => {
@@ -197,6 +198,22 @@ describe("a gateway that cannot be used", () => {
       },
       "wrong-token-canary"
     )
+  })
+
+  it("wrong token, refused when the gateway was found ready already: status.json says so, though the mode stays and nothing runs", async () => {
+    const [state, server] = [folder(), createHttp((_, response) => response.end(JSON.stringify({ ready: true })))]
+    const sockets = new WebSocketServer({ server }).on("connection", (socket) => {
+      socket.send(JSON.stringify({ type: "event", event: "connect.challenge", payload: { nonce: "n", ts: 1 } }))
+    })
+    const refuse = (socket: WebSocket) => socket.close(1008)
+    const runtime = await createRuntime({ state, gateway: { url: `ws://127.0.0.1:${await listening(server)}`, token } })
+    const file = join(state, "status.json")
+    const shown = (text: string) => () => existsSync(file) && readFileSync(file, "utf8").includes(text)
+    await Effect.runPromise(until(shown('"mode": "degraded.sessionLost"'), "the mode"))
+    sockets.on("connection", refuse)
+    for (const socket of sockets.clients) refuse(socket)
+    await Effect.runPromise(until(shown("GATEWAY_AUTH"), "the problem"))
+    await runtime.stop({ now: true })
   })
 
   it("wrong protocol: GATEWAY_VERSION", async () => {

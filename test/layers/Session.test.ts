@@ -2,6 +2,7 @@ import { createServer } from "node:http"
 import { type AddressInfo, createServer as createTcp, type Server, type Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, Effect, Exit, Fiber, Layer, Redacted, Result, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import { type WebSocket, WebSocketServer } from "ws"
 import { type GatewayUrl, gatewayUrl } from "../../src/domain/GatewayUrl.ts"
 import * as Wire from "../../src/domain/Wire.ts"
@@ -270,6 +271,25 @@ describe("Session", () => {
     })
   )
 
+  it.effect("a refusal that comes after five seconds, as for a token that was wrong before, is a refusal", () =>
+    Effect.gen(function* () {
+      const refused = Wire.refusal("connect", { code: "INVALID_REQUEST", message: "", details: { code: "AUTH_TOKEN_MISMATCH" } })
+      const end = yield* endOver(lineThat(Effect.delay(Effect.succeed(refused), "5100 millis")))
+      yield* TestClock.adjust("6 seconds")
+      assert.strictEqual((yield* Fiber.join(end)).reason, "unauthorized")
+    })
+  )
+
+  it.effect("a peer that never answers the greeting is silent after ten seconds", () =>
+    Effect.gen(function* () {
+      const end = yield* endOver(lineThat(Effect.never))
+      yield* TestClock.adjust("9 seconds")
+      assert.isUndefined(end.pollUnsafe())
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual((yield* Fiber.join(end)).reason, "silent")
+    })
+  )
+
   it.live("leaves no socket behind when it is told to stop", () =>
     Effect.gen(function* () {
       let closed = false
@@ -302,6 +322,24 @@ describe("Session", () => {
       assert.notInclude(end.detail, "\u001b")
     })
   )
+})
+
+/** A line whose peer challenges at once; `answer` is its frame after that. */
+const lineThat = (answer: Effect.Effect<string>): Layer.Layer<Dial> => {
+  const frames = [Effect.succeed(Wire.event("connect.challenge", { nonce: "n", ts: 1 })), answer]
+  const take = Effect.suspend(() => frames.shift() ?? Effect.never)
+  return Layer.succeed(Dial, { connect: () => Effect.succeed({ take, send: () => Effect.void, ping: Effect.never }) })
+}
+
+/** The end of the one connection that such a line comes to, under way. */
+const endOver = Effect.fnUntraced(function* (dial: Layer.Layer<Dial>) {
+  const url = Result.getOrThrow(gatewayUrl("ws://localhost:3019"))
+  const services = yield* Layer.build(Session.layer({ url, token: Redacted.make(token), version: "1.0.0" }).pipe(Layer.provide(dial)))
+  const connection = Effect.provide(
+    Session.use((session) => session.connection(() => {})),
+    services
+  )
+  return yield* Effect.forkScoped(connection, { startImmediately: true })
 })
 
 /** Ways in which a connection comes to nothing, each with the reason it is known by. */

@@ -1,23 +1,23 @@
 /**
- * Prompts handed to OpenClaw's own command, which is no dependency of ours: `npm install openclaw@2026.9.6 --prefix DIR`, then
- * `HOLDFAST_OPENCLAW=DIR npm run test:deep -- test/layers/SkillPrompt.deep.ts`.
+ * Prompts handed to OpenClaw's own command, which is no dependency of ours: `npm run test:openclaw` installs it for both, or
+ * `npm install openclaw@2026.9.6 --prefix DIR`, then `HOLDFAST_OPENCLAW=DIR npm run test:deep -- test/layers/SkillPrompt.deep.ts`.
  */
 import { Effect } from "effect"
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { assert, it, onTestFinished, type TestContext, vi } from "vitest"
 import { createRuntime } from "../../src/index.ts"
 import { journalIn } from "../journal.ts"
+import { absent, command as openclaw } from "../openclaw/installed.ts"
 import { folder, until } from "./children.ts"
 
-const peer = join(process.env["HOLDFAST_OPENCLAW"] ?? "/nowhere", "node_modules/openclaw/openclaw.mjs")
 const text = "Sum up the day of the seventeen herons."
 
 const present = (context: TestContext): void => {
-  if (existsSync(peer)) return
-  const because = `there is no OpenClaw at ${peer}: HOLDFAST_OPENCLAW names the folder that it is installed in`
+  const because = absent()
+  if (because === undefined) return
   console.log(`OpenClaw: skipped, because ${because}`)
   context.skip(because)
 }
@@ -33,7 +33,7 @@ const asked = async (config: object) => {
   mkdirSync(join(skills, "notes"))
   const settings = JSON.stringify({ prompt: true, retry: { attempts: 1 } })
   writeFileSync(join(skills, "notes", "SKILL.md"), `---\nname: notes\nmetadata:\n  holdfast: ${settings}\n---\n${text}\n`)
-  const command = [process.execPath, peer, "agent", "--local", "--session-key", "agent:main:{skill}", "--message-file", "{promptFile}"]
+  const command = [process.execPath, openclaw, "agent", "--local", "--session-key", "agent:main:{skill}", "--message-file", "{promptFile}"]
   const env = ["OPENCLAW_STATE_DIR", "OPENCLAW_CONFIG_PATH"]
   const runtime = await createRuntime({ state, skills: [skills], agent: { command, env, timeout: "3 minutes" } })
   const run = await runtime.trigger("notes")
