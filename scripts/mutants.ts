@@ -292,7 +292,9 @@ if (placesOnly) {
 for (const { name, edits, tests, kills } of chosen) {
   const copy = mkdtempSync(join(tmpdir(), "holdfast-mutant-"))
   try {
-    for (const part of ["src", "test", "skills", "package.json", "tsconfig.json", "vitest.config.ts", "vitest.deep.config.ts"])
+    // What starts the command as a process builds it first: only then it is the mutant's.
+    const built = tests.some((test) => test.startsWith("test/cli/")) ? ["scripts", "tsconfig.build.json"] : []
+    for (const part of ["src", "test", "skills", "package.json", "tsconfig.json", "vitest.config.ts", "vitest.deep.config.ts", ...built])
       cpSync(join(root, part), join(copy, part), { recursive: true })
     symlinkSync(join(root, "node_modules"), join(copy, "node_modules"))
     const deep = kills === undefined ? [] : ["-c", "vitest.deep.config.ts"]
