@@ -82,6 +82,7 @@ const plan = Effect.fnUntraced(function* ({
   }
   const config = yield* loadConfig(configFile(given.config))
   const url = given.gateway ?? config.gateway?.url
+  const tokenAgain = Effect.map(loadConfig(configFile(given.config)), ({ token }) => token) // The file may name another file by now.
   const state = given.state === undefined ? (config.state ?? defaultState()) : resolve(given.state)
   return {
     notes: config.file === undefined ? [] : [`config ${config.file}`],
@@ -91,7 +92,7 @@ const plan = Effect.fnUntraced(function* ({
       skillsFolders: given.skills.length > 0 ? given.skills.map((folder) => resolve(folder)) : config.skillsFolders,
       overrides: config.overrides,
       timezone: config.zone,
-      gateway: url === undefined ? undefined : { url, token: config.token, session: config.gateway?.session },
+      gateway: url === undefined ? undefined : { url, token: config.token, tokenAgain, session: config.gateway?.session },
       report: config.report,
       env: config.env,
       agent: config.agent,

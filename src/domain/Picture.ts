@@ -1,6 +1,7 @@
 /** The whole picture, as `status.json` has it: what the runtime is doing, why, and how everything in it stands. */
 import type { Problem } from "./Errors.ts"
 import type { Ledger, RunRecord } from "./Ledger.ts"
+import type { Oddities } from "./Oddities.ts"
 import type { Outcome } from "./Outcome.ts"
 import { iso } from "./Run.ts"
 
@@ -15,6 +16,10 @@ export interface Picture {
   readonly guarantee: { readonly local: string; readonly session: string; readonly gateway: string; readonly results: string }
   /** Why the session or the gateway is down, storage is blocked, or starts do not last; nothing for what is well. */
   readonly reasons: { readonly session?: string; readonly gateway?: string; readonly storage?: string; readonly starts?: string }
+  /** What the session is doing, what its peer has sent that came to nothing, and the last such frame; nothing without a gateway. */
+  readonly session?: { readonly state: string; readonly counted: Partial<Oddities>; readonly misread?: Problem }
+  /** What the gateway is doing: `slow` is up and late. */
+  readonly gateway?: { readonly state: string }
   /** The state of every region of the runtime. */
   readonly regions: unknown
   readonly pid: number

@@ -35,6 +35,7 @@ import * as Control from "./Control.ts"
 import { Dial } from "./Dial.ts"
 import { Disk } from "./Disk.ts"
 import { Gateway } from "./Gateway.ts"
+import type { Peer } from "./Greeting.ts"
 import { History } from "./History.ts"
 import { Inspection, type Inspector } from "./Inspection.ts"
 import { Outbox } from "./Outbox.ts"
@@ -79,6 +80,8 @@ export interface HoldfastOptions extends PoolSizes {
     | {
         readonly url: string | GatewayUrl
         readonly token?: Redacted.Redacted | undefined
+        /** The token as it is by now: asked before each try after one that was refused for it. */
+        readonly tokenAgain?: Effect.Effect<Redacted.Redacted | undefined, Problem> | undefined
         readonly session?: string | undefined
       }
     | undefined
@@ -143,7 +146,8 @@ export const layer = (options: HoldfastOptions): Layer.Layer<Services, HoldfastE
           : typeof options.gateway.url === "string"
             ? yield* Effect.fromResult(gatewayUrl(options.gateway.url))
             : options.gateway.url
-      const link = url === undefined ? undefined : linkTo(url, options.gateway?.token, options.gateway?.session ?? mainSession)
+      const { token, tokenAgain, session = mainSession } = options.gateway ?? {}
+      const link = url === undefined ? undefined : linkTo({ url, token, tokenAgain, version }, session)
       const handed = loaded.skills.flatMap((skill) => skill.env)
       const secrets = secretsOf({ ours: env, handed, redact: options.redact ?? [], token: options.gateway?.token })
       const reread = Effect.map(load, (read) => withSecretsKnown(read, new Set([...handed, ...(options.redact ?? [])])))
@@ -240,14 +244,10 @@ const listening = (listener: ((event: JournalEvent) => void) | undefined): Layer
         })
       )
 
-const linkTo = (
-  url: GatewayUrl,
-  token: Redacted.Redacted | undefined,
-  session: string
-): { readonly layer: Link; readonly session: string } => ({
+const linkTo = (peer: Peer, session: string): { readonly layer: Link; readonly session: string } => ({
   session,
-  layer: Layer.merge(History.layer({ session }), Gateway.layer(url)).pipe(
-    Layer.provideMerge(Session.layer({ url, token, version })),
+  layer: Layer.merge(History.layer({ session }), Gateway.layer(peer.url)).pipe(
+    Layer.provideMerge(Session.layer(peer)),
     Layer.provide(Dial.layer)
   )
 })

@@ -102,6 +102,7 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
   const store = yield* StateStore
   const supervisor = yield* Supervisor
   const run = yield* Run
+  const session = yield* SessionLayer.Session
   const services = yield* Effect.context<StateStore | Process>()
   const startedAtMs = yield* Clock.currentTimeMillis
 
@@ -156,7 +157,8 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
   let problems = options.problems
   const picture = pictureOf(actor, { startedAtMs, version, problems: () => problems }).pipe(
     Effect.provideService(StateStore, store),
-    Effect.provideService(Supervisor, supervisor)
+    Effect.provideService(Supervisor, supervisor),
+    Effect.provideService(SessionLayer.Session, session)
   )
   // A disk that refuses must not hold up the end: the next start then sees a crash, and recovers as from one.
   const goodbye = Effect.suspend(() => {

@@ -43,7 +43,7 @@ describe("Gateway", () => {
   const answers: ReadonlyArray<readonly [string, RequestListener, string]> = [
     ["ready", json(200, { ready: true, failing: [], uptimeMs: 27_694, eventLoop: { degraded: false } }), "ready"],
     ["starting", json(503, { ready: false, failing: ["startup-sidecars"] }), "starting"],
-    ["draining", json(503, { ready: false, failing: ["gateway-draining"] }), "restarting"],
+    ["draining", json(503, { ready: false, failing: ["gateway-draining"] }), "draining"],
     ["not ready, and saying nothing more", json(503, { ready: false }), "starting"],
     [
       "a page that answers 200 to anything",
