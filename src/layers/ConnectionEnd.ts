@@ -31,7 +31,7 @@ export const endOf = Effect.fnUntraced(function* (
   return {
     reason: announced ? "restarting" : reason,
     // The peer's words, so anything may be in them, what we sent it included.
-    detail: shown(token === undefined ? words : words.replaceAll(Redacted.value(token), "(token)")),
+    detail: shown(withoutToken(words, token)),
     problem: announced ? undefined : end._tag === "Failed" ? end.problem : problemOf(end.code, opened),
     atMs: yield* Clock.currentTimeMillis,
     opened,
@@ -40,6 +40,10 @@ export const endOf = Effect.fnUntraced(function* (
     distance
   }
 })
+
+/** What a peer says, without what we sent it. */
+export const withoutToken = (words: string, token: Redacted.Redacted | undefined): string =>
+  token === undefined ? words : words.replaceAll(Redacted.value(token), "(token)")
 
 /** What a close code means. Before hello, `policy` is about who we are; after it, about how we behaved. */
 const reasonOf = (code: number, opened: boolean): LostReason => {

@@ -129,7 +129,7 @@ const instead = Effect.fnUntraced(function* (response: IncomingMessage): Effect.
     const reason = status === 429 ? "limited" : "starting"
     return yield* Effect.fail<LineEnd>({ _tag: "Failed", reason, detail: `HTTP ${status}`, ...(retryAfterMs > 0 ? { retryAfterMs } : {}) })
   }
-  return yield* failed("notAGateway", `HTTP ${status}: ${shown(yield* headOf(response))}`, "GATEWAY_NOT_WEBSOCKET")
+  return yield* failed("notAGateway", `HTTP ${status}: ${yield* headOf(response)}`, "GATEWAY_NOT_WEBSOCKET")
 })
 
 /** Where a redirect leads, without what may be secret in it. */

@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
+import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
@@ -20,7 +21,7 @@ import * as Wire from "../domain/Wire.ts"
 import { type ConnectionEnd, sessionMachine } from "../machines/session.ts"
 import { fromEffect } from "./actor.ts"
 import { Dial, failed, type Line, type LineEnd } from "./Dial.ts"
-import { endOf } from "./ConnectionEnd.ts"
+import { endOf, withoutToken } from "./ConnectionEnd.ts"
 import { greet, type Peer, skewProblem } from "./Greeting.ts"
 
 /** Why a call has no result. Unless `sent` is false or `reason` is `refused`, the peer may have done what was asked. */
@@ -112,6 +113,8 @@ const framesMax = 5_000
 
 /** An open connection and the calls that wait on it. Replies that come on another one can find nothing here. */
 interface Connected {
+  /** What we greeted with: taken out of what the peer says. */
+  readonly token: Redacted.Redacted | undefined
   readonly line: Line
   readonly bootId: string
   readonly sinceMs: number
@@ -235,6 +238,7 @@ const make = Effect.fnUntraced(function* (peer: Peer): Effect.fn.Return<Session[
           skew = skewMs === undefined ? undefined : skewProblem(skewMs)
           if (skew !== undefined) yield* tell("GATEWAY_CLOCK_SKEW", skew.got)
           connected = {
+            token,
             line,
             bootId,
             sinceMs,
@@ -306,7 +310,7 @@ const watch = Effect.fnUntraced(function* (
   }
 })
 
-const settle = ({ pending }: Connected, response: Wire.Response): Effect.Effect<unknown> => {
+const settle = ({ pending, token }: Connected, response: Wire.Response): Effect.Effect<unknown> => {
   const waiting = pending.get(response.id)
   if (waiting === undefined) return Effect.void
   pending.delete(response.id) // A second answer finds nobody.
@@ -318,8 +322,8 @@ const settle = ({ pending }: Connected, response: Wire.Response): Effect.Effect<
       reason: "refused",
       method: waiting.method,
       sent: true,
-      code: shown(code),
-      detail: shown(message),
+      code: shown(withoutToken(code, token)),
+      detail: shown(withoutToken(message, token)),
       ...(retryable === undefined ? {} : { retryable }),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs })
     })
