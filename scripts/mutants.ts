@@ -11,6 +11,7 @@ import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { approvalMutants } from "./mutants/approval.ts"
+import { badGatewayMutants } from "./mutants/badGateway.ts"
 import { backfillMutants } from "./mutants/backfill.ts"
 import { dayMutants } from "./mutants/days.ts"
 import { evidenceMutants } from "./mutants/evidence.ts"
@@ -79,6 +80,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...inputMutants,
   ...publicMutants,
   ...limitsMutants,
+  ...badGatewayMutants,
   ...survivorMutants,
   {
     name: "the supervisor is invoked below a mode of the link",
