@@ -41,6 +41,13 @@ export const badGatewayMutants: ReadonlyArray<Mutant> = [
   one("an answer from nobody is a late one", layer, "number > connected.callsBefore && number <= calls", "number <= calls", bad),
   one("a flood is read as it comes", layer, "      yield* Effect.sleep(leftMs) // Nobody takes", "      // Nobody takes", bad),
   one("a full queue pauses no socket", dial, "if (Queue.sizeUnsafe(frames) >= waitingMax) socket.pause()", "", bad),
+  one(
+    "a redirected probe stays open",
+    "src/layers/Gateway.ts",
+    "        return request.destroy() // Nobody",
+    "        // Nobody",
+    "test/layers/Gateway.test.ts"
+  ),
   one("a missing pong is waited for", layer, "const pongWithinMs = 3_000", "const pongWithinMs = 8_000", bad),
   one("a greeting is waited for", "src/layers/Greeting.ts", "const handshakeMs = 4_000", "const handshakeMs = 9_000", bad),
   one("a late pong is no news", layer, "      pace(true)\n", "", session),

@@ -69,7 +69,8 @@ const fetch = (url: string): Effect.Effect<string, Trouble> =>
       const { statusCode: status = 0, headers } = response
       if (status >= 300 && status < 400) {
         const detail = `HTTP ${status} to ${originOf(headers.location)}`
-        return resume(Effect.fail({ reason: "notAGateway", detail, problem: "GATEWAY_REDIRECT" }))
+        resume(Effect.fail({ reason: "notAGateway", detail, problem: "GATEWAY_REDIRECT" }))
+        return request.destroy() // Nobody reads its body, so it would stay.
       }
       const chunks: Array<Buffer> = []
       let bytes = 0

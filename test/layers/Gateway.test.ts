@@ -102,6 +102,21 @@ describe("Gateway", () => {
     })
   )
 
+  it.live("knows a redirect by its code and its place, and lets the connection go, though the answer has no end", () =>
+    Effect.gen(function* () {
+      let closed = false
+      const probe = yield* answering((request, response) => {
+        request.socket.on("close", () => {
+          closed = true
+        })
+        response.writeHead(302, { location: "https://elsewhere.example/login?token=hunter2" }).write("x")
+      })
+      assert.deepInclude(probe, { reason: "notAGateway", problem: "GATEWAY_REDIRECT", detail: "HTTP 302 to https://elsewhere.example" })
+      for (let i = 0; i < 200 && !closed; i++) yield* Effect.sleep(10)
+      assert.isTrue(closed)
+    })
+  )
+
   it.live("is refused where nobody listens", () =>
     Effect.gen(function* () {
       const http = createServer()
