@@ -31,7 +31,7 @@ const shouting: GatewayAdapter = {
     const answer = (id: string, payload: object) => ({ frames: [{ type: "res", id, ok: true, payload } as const] })
     return {
       // It does not challenge anybody, so that is made up.
-      opened: () => ({ frames: [{ type: "event", event: "connect.challenge", payload: { nonce: "", ts: 0 } }] }),
+      opened: () => ({ frames: [{ type: "event", event: "connect.challenge", payload: {} }] }),
       asked: ({ id, method, params }) => {
         const asked = params as Record<string, any>
         if (method === "connect") {

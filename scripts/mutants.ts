@@ -12,6 +12,7 @@ import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { adapterMutants } from "./mutants/adapter.ts"
 import { approvalMutants } from "./mutants/approval.ts"
+import { badGatewayMutants } from "./mutants/badGateway.ts"
 import { backfillMutants } from "./mutants/backfill.ts"
 import { backlogMutants } from "./mutants/backlog.ts"
 import { dayMutants } from "./mutants/days.ts"
@@ -93,6 +94,7 @@ const mutants: ReadonlyArray<Mutant> = [
   ...importMutants,
   ...publicMutants,
   ...limitsMutants,
+  ...badGatewayMutants,
   ...survivorMutants,
   {
     name: "the supervisor is invoked below a mode of the link",

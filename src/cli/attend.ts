@@ -13,6 +13,7 @@ import { reasonOf, Runtime } from "../layers/Runtime.ts"
 import { Secrets } from "../layers/Secrets.ts"
 import { StateStore } from "../layers/StateStore.ts"
 import { linkProblems } from "../layers/StatusPicture.ts"
+import { Session } from "../layers/Session.ts"
 import { Supervisor } from "../layers/Supervisor.ts"
 import { guarantees, type Mode } from "../machines/guarantees.ts"
 import { exit } from "./command.ts"
@@ -149,10 +150,11 @@ const reloadNext = Effect.fnUntraced(function* (reloads: Queue.Dequeue<string>, 
 /** Says what a person has to mend before the link can be whole, once for each time that it comes about. */
 const sayProblems = Effect.fnUntraced(function* (tell: (value: unknown, text: string) => void, out: Out) {
   const runtime = yield* Runtime
+  const session = yield* Session
   let known = new Set<string>()
   yield* Stream.runForEach(runtime.reasons, () =>
     Effect.gen(function* () {
-      const problems = linkProblems(runtime.actor.getSnapshot())
+      const problems = linkProblems(runtime.actor.getSnapshot(), yield* session.oddities)
       const atMs = yield* Clock.currentTimeMillis
       for (const problem of problems) {
         if (!known.has(problem.code)) tell({ type: "link.problem", atMs, ...problem }, line(atMs, "link", explain(problem), out))

@@ -107,9 +107,18 @@ const judge = (picture: Picture, running: boolean, ageMs: number): ReadonlyArray
       : []),
     ...ofMode,
     ...skills.flatMap(ofSkill),
-    ...(problems.length === 0 ? [] : [warning(`${problems.length} of the skill files cannot be used`)]),
+    ...ofProblems(problems),
     ...parkedRuns.map(({ run, reason }) => warning(`${run} is parked: ${shown(reason)}`)),
     ...(outbox.parked === 0 ? [] : [warning(`${outbox.parked} reports could not be delivered and are parked: holdfast outbox lists them`)])
+  ]
+}
+
+const ofProblems = (problems: Picture["problems"]): ReadonlyArray<Finding> => {
+  const ofLink = problems.filter(({ where }) => where === "session" || where === "gateway")
+  const files = problems.length - ofLink.length
+  return [
+    ...(files === 0 ? [] : [warning(`${files} of the skill files cannot be used`)]),
+    ...ofLink.map(({ code, where, got }) => warning(`${code} at the ${where}: ${shown(got)}`))
   ]
 }
 

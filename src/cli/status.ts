@@ -64,6 +64,8 @@ const screen = (seen: Standing, out: Out, nowMs: number): void => {
     for (const [part, reason] of Object.entries(picture.reasons)) if (reason !== "notConfigured") out.line(`  ${part}: ${shown(reason)}`)
     if (picture.circuit !== undefined && picture.circuit.state !== "closed")
       out.line(`  circuit ${picture.circuit.state}: ${picture.circuit.failures} calls to the gateway failed in a row`)
+    for (const part of ["session", "gateway"] as const)
+      if (picture[part]?.state === "slow") out.line(paint.yellow(`  ${part}: slow, its answers come late`))
   } else if (seen.mode !== null) {
     out.line(`${paint.bold(headColour(seen.mode))}  ${guarantees.starting.means}`)
   } else {
@@ -94,7 +96,7 @@ const screen = (seen: Standing, out: Out, nowMs: number): void => {
 const promised = ({ guarantee: { local, session, gateway, results } }: Picture): string =>
   `local skills: ${local} · needs session: ${session} · needs gateway: ${gateway} · results: ${results}`
 
-const body = ({ skills, problems, outbox, slots, parkedRuns }: Picture, running: boolean, out: Out, nowMs: number): void => {
+const body = ({ skills, problems, outbox, slots, parkedRuns, session }: Picture, running: boolean, out: Out, nowMs: number): void => {
   const { paint } = out
   out.line("")
   if (skills.length === 0) out.line("no skills")
@@ -120,6 +122,9 @@ const body = ({ skills, problems, outbox, slots, parkedRuns }: Picture, running:
       .map(([verdict, count]) => `${count} ${verdict}`)
       .join(", ")}`
   )
+  const odd = Object.entries(session?.counted ?? {})
+  if (odd.length > 0) out.line(`session ${odd.map(([what, count]) => `${count} ${what}`).join(", ")}`)
+  if (session?.misread !== undefined) out.line(paint.dim(`  last: ${session.misread.code}, ${shown(session.misread.got)}`))
 }
 
 const row = (

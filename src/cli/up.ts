@@ -82,6 +82,7 @@ const plan = Effect.fnUntraced(function* ({
   }
   const config = yield* loadConfig(configFile(given.config))
   const url = given.gateway ?? config.gateway?.url
+  const tokenAgain = Effect.map(loadConfig(configFile(given.config)), ({ token }) => token) // The file may name another file by now.
   const state = given.state === undefined ? (config.state ?? defaultState()) : resolve(given.state)
   return {
     notes: config.file === undefined ? [] : [`config ${config.file}`],
@@ -94,7 +95,14 @@ const plan = Effect.fnUntraced(function* ({
       gateway:
         url === undefined
           ? undefined
-          : { url, token: config.token, hookToken: config.hookToken, session: config.gateway?.session, adapter: config.gateway?.adapter },
+          : {
+              url,
+              token: config.token,
+              tokenAgain,
+              hookToken: config.hookToken,
+              session: config.gateway?.session,
+              adapter: config.gateway?.adapter
+            },
       report: config.report,
       digest: config.digest,
       env: config.env,

@@ -1,6 +1,7 @@
 /** The whole picture, as `status.json` has it: what the runtime is doing, why, and how everything in it stands. */
 import type { Problem } from "./Errors.ts"
 import type { Entry, Ledger, RunRecord } from "./Ledger.ts"
+import type { Oddities } from "./Oddities.ts"
 import type { Outcome } from "./Outcome.ts"
 import { iso } from "./Run.ts"
 
@@ -17,6 +18,10 @@ export interface Picture {
   readonly reasons: { readonly session?: string; readonly gateway?: string; readonly storage?: string; readonly starts?: string }
   /** The circuit around calls of skills to the gateway, and its failures in a row. */
   readonly circuit?: { readonly state: "closed" | "open" | "halfOpen"; readonly failures: number }
+  /** What the session is doing, what its peer has sent that came to nothing, and the last such frame; nothing without a gateway. */
+  readonly session?: { readonly state: string; readonly counted: Partial<Oddities>; readonly misread?: Problem }
+  /** What the gateway is doing: `slow` is up and late. */
+  readonly gateway?: { readonly state: string }
   /** The state of every region of the runtime. */
   readonly regions: unknown
   readonly pid: number

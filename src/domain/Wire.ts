@@ -26,6 +26,7 @@ export const closeCodes = {
   wrongProtocol: 1002,
   /** Never sent: the connection ended without a close frame. */
   abnormal: 1006,
+  notUtf8: 1007,
   /** Authentication, pairing, origin, or a first frame that is not a good `connect`. */
   policy: 1008,
   tooBig: 1009,
@@ -63,10 +64,9 @@ export type WireError = typeof WireError.Type
 export const Request = Schema.Struct({ type: Schema.Literal("req"), id: text, method: text, params: optional(Schema.Unknown) })
 export type Request = typeof Request.Type
 
-export const Response = Schema.Union([
-  Schema.Struct({ type: Schema.Literal("res"), id: text, ok: Schema.Literal(true), payload: optional(Schema.Unknown) }),
-  Schema.Struct({ type: Schema.Literal("res"), id: text, ok: Schema.Literal(false), error: WireError })
-])
+export const Reply = Schema.Struct({ type: Schema.Literal("res"), id: text, ok: Schema.Literal(true), payload: optional(Schema.Unknown) })
+export const Refusal = Schema.Struct({ type: Schema.Literal("res"), id: text, ok: Schema.Literal(false), error: WireError })
+export const Response = Schema.Union([Reply, Refusal])
 export type Response = typeof Response.Type
 
 /** `seq` counts per connection; a gap means that something was not sent to us. */
@@ -80,6 +80,9 @@ export type Event = typeof Event.Type
 
 export const Frame = Schema.Union([Request, Response, Event])
 export type Frame = typeof Frame.Type
+
+/** Told to our own readers of events when a gap in `seq` shows that some were not sent to us. Never on the wire. */
+export const eventsMissed: Event = { type: "event", event: "events.missed" }
 
 /** The first frame of a server: event `connect.challenge`. */
 export const Challenge = Schema.Struct({ nonce: text, ts: instant })

@@ -27,7 +27,7 @@ const between = Effect.fnUntraced(function* (adapter: GatewayAdapter, line: Line
   })
   yield* follow(() => own.opened())
   yield* line.take.pipe(
-    Effect.flatMap((text) => follow(() => own.heard(text))),
+    Effect.flatMap((text) => (text === undefined ? Effect.void : follow(() => own.heard(text)))), // Binary is of no interest.
     Effect.forever,
     Effect.catch((end) => Queue.fail(frames, end)),
     Effect.forkScoped

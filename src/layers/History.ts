@@ -107,7 +107,7 @@ const keep = Effect.fnUntraced(function* (key: string, page: Paging) {
     Stream.runForEach((event) => {
       const message = event.event === "session.message" ? Wire.parse(Wire.SessionMessage, event.payload) : undefined
       const ours = message !== undefined && Result.isSuccess(message) && message.success.sessionKey === key
-      return ours ? Queue.offer(added, undefined) : Effect.void
+      return ours || event.event === Wire.eventsMissed.event ? Queue.offer(added, undefined) : Effect.void
     })
   )
 

@@ -90,6 +90,8 @@ export interface HoldfastOptions extends PoolSizes {
         readonly token?: Redacted.Redacted | undefined
         /** Of the gateway's hooks, for reports that go that way. */
         readonly hookToken?: Redacted.Redacted | undefined
+        /** The token as it is by now: asked before each try after one that was refused for it. */
+        readonly tokenAgain?: Effect.Effect<Redacted.Redacted | undefined, Problem> | undefined
         readonly session?: string | undefined
         /** Of a gateway that does not speak OpenClaw's wire. */
         readonly adapter?: GatewayAdapter | undefined
@@ -279,7 +281,10 @@ const waysOf = ({ needs, report: { via = "inject" } }: SkillDefinition): Readonl
 /** `ways` are those of the skills; a report may still wait that an earlier set of skills made. */
 const linkTo = (
   url: GatewayUrl,
-  { state, gateway: { token, hookToken, session = mainSession, adapter } = { url } }: Pick<HoldfastOptions, "state" | "gateway">,
+  {
+    state,
+    gateway: { token, tokenAgain, hookToken, session = mainSession, adapter } = { url }
+  }: Pick<HoldfastOptions, "state" | "gateway">,
   ways: ReadonlyArray<ReportWay>
 ): { readonly layer: Link; readonly session: string } => {
   const device = url.distance === "remote" ? deviceIn(join(state, "device.json")) : undefined
@@ -297,7 +302,7 @@ const linkTo = (
         Layer.unwrap(
           StateStore.useSync(({ ledger: { outbox } }) => {
             const scopes = Effect.sync(() => scopesFor([...ways, ...outbox.values().map(({ via }): ReportWay => via ?? "inject")]))
-            return Session.layer({ url, token, version, scopes, device })
+            return Session.layer({ url, token, tokenAgain, version, scopes, device })
           })
         )
       ),

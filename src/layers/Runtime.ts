@@ -110,6 +110,7 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
   const store = yield* StateStore
   const supervisor = yield* Supervisor
   const run = yield* Run
+  const session = yield* SessionLayer.Session
   const services = yield* Effect.context<StateStore | Process>()
   const startedAtMs = yield* Clock.currentTimeMillis
 
@@ -166,7 +167,8 @@ const make = Effect.fnUntraced(function* (options: RuntimeOptions) {
   const picture = pictureOf(actor, { startedAtMs, version, problems: () => problems }).pipe(
     Effect.provideService(StateStore, store),
     Effect.provideService(Linked, yield* Linked),
-    Effect.provideService(Supervisor, supervisor)
+    Effect.provideService(Supervisor, supervisor),
+    Effect.provideService(SessionLayer.Session, session)
   )
   // A disk that refuses must not hold up the end: the next start then sees a crash, and recovers as from one.
   const goodbye = Effect.suspend(() => {

@@ -8,6 +8,7 @@ import { pid } from "node:process"
 import type { Actor, ActorRefFrom } from "xstate"
 import type { Problem } from "../domain/Errors.ts"
 import { linkProblem } from "../domain/LinkProblem.ts"
+import { happenedOf } from "../domain/Oddities.ts"
 import { outboxPicture, parkedPicture, type Picture, pictureFormat, skillPicture } from "../domain/Picture.ts"
 import { iso } from "../domain/Run.ts"
 import type { gatewayMachine } from "../machines/gateway.ts"
@@ -15,6 +16,7 @@ import { guarantees } from "../machines/guarantees.ts"
 import { modeOf, type runtimeMachine, type RuntimeSnapshot } from "../machines/runtime.ts"
 import type { sessionMachine } from "../machines/session.ts"
 import { Linked } from "./SkillLink.ts"
+import { Session, type SessionOddities } from "./Session.ts"
 import { StateStore } from "./StateStore.ts"
 import { Supervisor } from "./Supervisor.ts"
 
@@ -31,9 +33,10 @@ export const PicturePace = Context.Reference<{ readonly everyMs: number; readonl
 export const pictureOf = Effect.fnUntraced(function* (
   actor: Actor<typeof runtimeMachine>,
   start: { readonly startedAtMs: number; readonly version: string; readonly problems: () => ReadonlyArray<Problem> }
-): Effect.fn.Return<Picture, never, StateStore | Supervisor> {
+): Effect.fn.Return<Picture, never, Session | StateStore | Supervisor> {
   const { epoch, ledger } = yield* StateStore
   const linked = yield* Linked
+  const oddities = yield* Session.use((peer) => peer.oddities)
   const skills = yield* Supervisor.use((supervisor) => supervisor.skills)
   const snapshot = actor.getSnapshot()
   const mode = modeOf(snapshot)
@@ -51,6 +54,7 @@ export const pictureOf = Effect.fnUntraced(function* (
       ...(restarts === undefined ? {} : { starts: restarts })
     },
     ...(linked === undefined ? {} : { circuit: yield* linked.circuit }),
+    ...partsOf(snapshot, oddities),
     regions: snapshot.value,
     pid,
     epoch,
@@ -58,7 +62,7 @@ export const pictureOf = Effect.fnUntraced(function* (
     startedAt: iso(start.startedAtMs),
     updatedAt: iso(yield* Clock.currentTimeMillis),
     skills: skills.map((skill) => skillPicture(ledger, skill)),
-    problems: [...start.problems(), ...linkProblems(snapshot)].map(({ code, where, got, want, fix }) => ({ code, where, got, want, fix })),
+    problems: [...start.problems(), ...linkProblems(snapshot, oddities)].map(plain),
     parkedRuns: parkedPicture(ledger),
     slots: ledger.slots,
     outbox: outboxPicture(ledger)
@@ -77,12 +81,42 @@ export const keepShown = Effect.fnUntraced(function* (show: Effect.Effect<void>,
   }
 })
 
-/** What a person has to mend before the link can be whole. */
-export const linkProblems = ({ context, children }: RuntimeSnapshot): ReadonlyArray<Problem> => {
-  const session = (children.session as ActorRefFrom<typeof sessionMachine> | undefined)?.getSnapshot().context.end
-  const gateway = (children.gateway as ActorRefFrom<typeof gatewayMachine> | undefined)?.getSnapshot().context.failing
+const plain = ({ code, where, got, want, fix }: Problem): Problem => ({ code, where, got, want, fix })
+
+type Children = {
+  readonly session?: ActorRefFrom<typeof sessionMachine>
+  readonly gateway?: ActorRefFrom<typeof gatewayMachine>
+}
+
+/** What each part of the link is doing, in one word. */
+const partsOf = ({ children }: RuntimeSnapshot, { counted, misread }: SessionOddities): Pick<Picture, "session" | "gateway"> => {
+  const { session, gateway } = children as Children
+  return {
+    ...(session === undefined
+      ? {}
+      : {
+          session: { state: stateIn(session), counted: happenedOf(counted), ...(misread === undefined ? {} : { misread: plain(misread) }) }
+        }),
+    ...(gateway === undefined ? {} : { gateway: { state: stateIn(gateway) } })
+  }
+}
+
+const stateIn = (actor: NonNullable<Children["session"] | Children["gateway"]>): string => {
+  const { value } = actor.getSnapshot()
+  const words = JSON.stringify(value)
+  return linkStates.find((state) => words.includes(`"${state}"`)) ?? words
+}
+/** The first that stands in a state's value: a slow part is up as well. */
+const linkStates = ["slow", "up", "steadying", "connecting", "rejected", "waiting", "down", "probing"]
+
+/** What a person has to mend before the link can be whole, or would want to know of it. */
+export const linkProblems = ({ context, children }: RuntimeSnapshot, { skew }: Pick<SessionOddities, "skew">): ReadonlyArray<Problem> => {
+  const { session, gateway } = children as Children
+  const ofSession = context.session && session?.getSnapshot().context.end
+  const ofGateway = context.gateway && gateway?.getSnapshot().context.failing
   return [
-    context.session && linkProblem("session", context.session, session?.detail ?? ""),
-    context.gateway && linkProblem("gateway", context.gateway, gateway?.detail ?? "")
+    ofSession?.problem && linkProblem("session", ofSession.problem, ofSession.detail),
+    ofGateway?.problem && linkProblem("gateway", ofGateway.problem, ofGateway.detail),
+    skew
   ].filter((problem) => problem !== undefined)
 }

@@ -1,17 +1,21 @@
 /** The gateway: the HTTP core, asked again and again whether it is ready. */
 import { assign, enqueueActions, sendParent, setup } from "xstate"
+import type { LinkCode } from "../domain/LinkProblem.ts"
 import type { Distance } from "../domain/policies/backoff.ts"
 import { port } from "./port.ts"
 import type { LostReason } from "./session.ts"
 
 /** What one probe found. An answer is proof; silence is only a suspicion. */
 export type Probe =
-  | { readonly _tag: "Ready" }
+  /** `late`: an answer that took so long that the gateway is slow. */
+  | { readonly _tag: "Ready"; readonly late?: boolean }
   | {
       readonly _tag: "Failing"
       readonly reason: LostReason
       /** For people; never holds a secret. */
       readonly detail: string
+      /** What is wrong, where it has a name. */
+      readonly problem?: LinkCode | undefined
       /** A number from 0 to 1, drawn where chance may be drawn. */
       readonly chance: number
       readonly distance: Distance
@@ -40,6 +44,7 @@ export const gatewayMachine = setup({
   },
   guards: {
     isReady: (_, probe: Probe) => probe._tag === "Ready",
+    isPrompt: (_, probe: Probe) => probe._tag === "Ready" && probe.late !== true,
     isSilent: (_, probe: Probe) => probe._tag === "Failing" && probe.reason === "silent"
   },
   actions: {
@@ -62,7 +67,7 @@ export const gatewayMachine = setup({
   }
 }).createMachine({
   id: "gateway",
-  meta: { guarantee: "Ready is what the body of /readyz says; one silence is a suspicion, a second one an outage." },
+  meta: { guarantee: "Ready is what the body of /readyz says; one silence is slowness, a second one an outage." },
   initial: "probing",
   context: { failing: undefined, told: undefined },
   states: {
@@ -87,20 +92,40 @@ export const gatewayMachine = setup({
           invoke: {
             src: "probe",
             onDone: [
-              { guard: { type: "isReady", params: ({ event }) => event.output }, target: "resting" },
-              { guard: { type: "isSilent", params: ({ event }) => event.output }, target: "suspecting" },
+              { guard: { type: "isPrompt", params: ({ event }) => event.output }, target: "resting" },
+              { guard: { type: "isReady", params: ({ event }) => event.output }, target: "slow" },
+              { guard: { type: "isSilent", params: ({ event }) => event.output }, target: "slow.suspecting" },
               { target: "#gateway.down", actions: { type: "remember", params: ({ event }) => event.output } }
             ]
           }
         },
-        /** One silence may be a busy event loop; a second one right after it is an outage. */
-        suspecting: {
-          invoke: {
-            src: "probe",
-            onDone: [
-              { guard: { type: "isReady", params: ({ event }) => event.output }, target: "resting" },
-              { target: "#gateway.down", actions: { type: "remember", params: ({ event }) => event.output } }
-            ]
+        /** A late answer may be a busy event loop, and so may one silence. */
+        slow: {
+          initial: "resting",
+          states: {
+            resting: { after: { whileUp: "asking" }, on: { "gateway.doubted": "asking" } },
+            asking: {
+              invoke: {
+                src: "probe",
+                onDone: [
+                  { guard: { type: "isPrompt", params: ({ event }) => event.output }, target: "#gateway.up.resting" },
+                  { guard: { type: "isReady", params: ({ event }) => event.output }, target: "resting" },
+                  { guard: { type: "isSilent", params: ({ event }) => event.output }, target: "suspecting" },
+                  { target: "#gateway.down", actions: { type: "remember", params: ({ event }) => event.output } }
+                ]
+              }
+            },
+            /** A second silence right after the first one is an outage. */
+            suspecting: {
+              invoke: {
+                src: "probe",
+                onDone: [
+                  { guard: { type: "isPrompt", params: ({ event }) => event.output }, target: "#gateway.up.resting" },
+                  { guard: { type: "isReady", params: ({ event }) => event.output }, target: "resting" },
+                  { target: "#gateway.down", actions: { type: "remember", params: ({ event }) => event.output } }
+                ]
+              }
+            }
           }
         }
       }

@@ -1,6 +1,7 @@
 /** The session: one WebSocket to the gateway, kept up. Says whether it can be used, and if not, why. */
 import { assign, enqueueActions, sendParent, setup } from "xstate"
-import { backoffMs, type Distance, rejectedMs } from "../domain/policies/backoff.ts"
+import type { LinkCode } from "../domain/LinkProblem.ts"
+import { backoffMs, type Distance, rejectedMs, retryAfterMax } from "../domain/policies/backoff.ts"
 import { dwellMs, withLoss } from "../domain/policies/flapping.ts"
 import { port } from "./port.ts"
 
@@ -10,9 +11,12 @@ export type LostReason =
   | "reset"
   | "silent"
   | "restarting"
+  | "draining"
   | "starting"
+  | "limited"
   | "unauthorized"
   | "wrongProtocol"
+  | "untrusted"
   | "notAGateway"
   | "closed"
   | "notConfigured"
@@ -22,6 +26,8 @@ export interface ConnectionEnd {
   readonly reason: LostReason
   /** For people; never holds a secret. */
   readonly detail: string
+  /** What is wrong, where it has a name. */
+  readonly problem?: LinkCode | undefined
   readonly atMs: number
   /** Whether it had got as far as hello. */
   readonly opened: boolean
@@ -32,7 +38,11 @@ export interface ConnectionEnd {
   readonly distance: Distance
 }
 
-export type SessionEvent = { readonly type: "connection.opened"; readonly bootId: string; readonly atMs: number }
+export type SessionEvent =
+  | { readonly type: "connection.opened"; readonly bootId: string; readonly atMs: number }
+  /** An answer is overdue and not yet given up on; answers come in time again. */
+  | { readonly type: "connection.slow" }
+  | { readonly type: "connection.prompt" }
 
 /** What the session tells its parent. */
 export type SessionReport =
@@ -64,11 +74,14 @@ export const sessionMachine = setup({
     connection: port<ConnectionEnd>("connection")
   },
   guards: {
-    isFlapping: ({ context, event }) => dwellMs(context.losses, event.atMs) > 0,
+    isFlapping: ({ context }, atMs: number) => dwellMs(context.losses, atMs) > 0,
     isRejected: (_, end: ConnectionEnd) => end.reason === "unauthorized" || end.reason === "wrongProtocol"
   },
   actions: {
-    rememberPeer: assign(({ context, event }) => ({ bootId: event.bootId, dwellMs: dwellMs(context.losses, event.atMs) })),
+    rememberPeer: assign(({ context }, { bootId, atMs }: { readonly bootId: string; readonly atMs: number }) => ({
+      bootId,
+      dwellMs: dwellMs(context.losses, atMs)
+    })),
     rememberEnd: assign(({ context }, end: ConnectionEnd) => ({
       end,
       bootId: undefined,
@@ -88,7 +101,14 @@ export const sessionMachine = setup({
   },
   delays: {
     dwell: ({ context }) => context.dwellMs,
-    backoff: ({ context: { end, failures } }) => backoffMs(end?.distance ?? "remote", failures, end?.chance ?? 0, end?.retryAfterMs),
+    backoff: ({ context: { end, failures } }) =>
+      backoffMs(
+        end?.distance ?? "remote",
+        failures,
+        end?.chance ?? 0,
+        end?.retryAfterMs,
+        retryAfterMax[end?.reason === "limited" ? "limited" : "other"]
+      ),
     aMinute: rejectedMs
   }
 }).createMachine({
@@ -126,14 +146,27 @@ export const sessionMachine = setup({
           tags: ["degraded"],
           on: {
             "connection.opened": [
-              { guard: "isFlapping", target: "steadying", actions: "rememberPeer" },
-              { target: "up", actions: "rememberPeer" }
+              {
+                guard: { type: "isFlapping", params: ({ event }) => event.atMs },
+                target: "steadying",
+                actions: { type: "rememberPeer", params: ({ event }) => event }
+              },
+              { target: "up", actions: { type: "rememberPeer", params: ({ event }) => event } }
             ]
           }
         },
         /** Connected, but it has come and gone too often to be believed yet. */
         steadying: { tags: ["degraded"], after: { dwell: "up" } },
-        up: { tags: ["operational"], entry: "reportUp" }
+        up: {
+          tags: ["operational"],
+          entry: "reportUp",
+          initial: "prompt",
+          states: {
+            prompt: { on: { "connection.slow": "slow" } },
+            /** Late is not lost: calls are still made, and only silence to the end of the deadline is an outage. */
+            slow: { on: { "connection.prompt": "prompt" } }
+          }
+        }
       }
     },
     waiting: { tags: ["degraded"], after: { backoff: "connection" } },

@@ -39,6 +39,10 @@ export interface Peer {
   readonly commitAfter: (ms: number) => void
   /** Before the answer to any other call; none at first. */
   readonly answerAfter: (ms: number) => void
+  /** Before each pong; none at first. */
+  readonly pongAfter: (ms: number) => void
+  /** An event to every open line. */
+  readonly tell: (name: string, payload: unknown, seq?: number) => Effect.Effect<void>
   /** Ends every open line. */
   readonly drop: (code?: number) => Effect.Effect<void>
   /** Nobody listens any more (or somebody does again): new lines fail, open ones stay. */
@@ -62,7 +66,7 @@ export interface Peer {
 }
 
 interface Wired {
-  readonly toClient: Queue.Queue<string, LineEnd>
+  readonly toClient: Queue.Queue<string | undefined, LineEnd>
   alive: boolean
   greeted: boolean
 }
@@ -81,6 +85,7 @@ export const scriptedPeer: Effect.Effect<Peer, never, Scope.Scope> = Effect.gen(
   let refusing: LostReason | undefined
   let commitMs = 50
   let answerMs = 0
+  let pongMs = 0
   let repliesToLose = 0
   let pageTooLong = Infinity
 
@@ -96,9 +101,11 @@ export const scriptedPeer: Effect.Effect<Peer, never, Scope.Scope> = Effect.gen(
     Effect.sync(() => {
       if (wired.alive) Queue.offerUnsafe(wired.toClient, frame)
     })
+  const tellAll: Peer["tell"] = (name, payload, seq) =>
+    Effect.suspend(() => Effect.forEach([...open], (wired) => tell(wired, Wire.event(name, payload, seq)), { discard: true }))
   const commit = Effect.fnUntraced(function* (session: string, text: string) {
     transcript.push({ session, text, atMs: yield* Clock.currentTimeMillis })
-    yield* Effect.forEach([...open], (wired) => tell(wired, Wire.event("session.message", { sessionKey: session })), { discard: true })
+    yield* tellAll("session.message", { sessionKey: session })
   })
 
   const inject = Effect.fnUntraced(function* (wired: Wired, id: string, params: Wire.InjectParams) {
@@ -178,7 +185,7 @@ export const scriptedPeer: Effect.Effect<Peer, never, Scope.Scope> = Effect.gen(
   const connect = Effect.fnUntraced(function* (): Effect.fn.Return<Line, LineEnd, Scope.Scope> {
     if (refusing !== undefined) return yield* Effect.fail<LineEnd>({ _tag: "Failed", reason: refusing, detail: "scripted" })
     yield* running.await
-    const wired: Wired = { toClient: yield* Queue.unbounded<string, LineEnd>(), alive: true, greeted: false }
+    const wired: Wired = { toClient: yield* Queue.unbounded<string | undefined, LineEnd>(), alive: true, greeted: false }
     yield* Effect.acquireRelease(
       Effect.sync(() => {
         open.add(wired)
@@ -190,7 +197,7 @@ export const scriptedPeer: Effect.Effect<Peer, never, Scope.Scope> = Effect.gen(
     return {
       send: (frame) => Effect.asVoid(Queue.offer(inbox, { wired, frame })),
       take: Queue.take(wired.toClient),
-      ping: running.await
+      ping: Effect.suspend(() => Effect.andThen(pongMs > 0 ? Effect.sleep(pongMs) : Effect.void, running.await))
     }
   })
 
@@ -207,6 +214,10 @@ export const scriptedPeer: Effect.Effect<Peer, never, Scope.Scope> = Effect.gen(
     answerAfter: (ms) => {
       answerMs = ms
     },
+    pongAfter: (ms) => {
+      pongMs = ms
+    },
+    tell: tellAll,
     drop,
     refuse: (reason) => {
       refusing = reason

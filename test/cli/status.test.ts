@@ -98,6 +98,27 @@ it("a stall is in words on the screen, and is none of a runtime that is no more"
   expect(gone.stdout).not.toContain("stalled")
 })
 
+it(
+  "what is odd about the link is on the screen: slowness, counts by name, the last such frame, problems by their code",
+  { timeout: 60_000 },
+  async () => {
+    const world = makeWorld()
+    const misread = { code: "FRAME_SHAPE", where: "session", got: "an object at id", want: "w", fix: "f" }
+    const problem = { code: "GATEWAY_CLOCK_SKEW", where: "session", got: "the gateway's clock is 600 s ahead", want: "w", fix: "set it" }
+    const state = stateOf(world, {
+      session: { state: "slow", counted: { unknownFrame: 3, lateAnswer: 1 }, misread },
+      gateway: { state: "up" },
+      problems: [problem]
+    })
+    const { stdout } = await world.run("status", "--state", state)
+    expect(stdout).toMatch(/^ {2}session: slow, its answers come late$/m)
+    expect(stdout).not.toMatch(/gateway: slow/)
+    expect(stdout).toMatch(/^session 3 unknownFrame, 1 lateAnswer\n {2}last: FRAME_SHAPE, an object at id$/m)
+    expect(stdout).toMatch(/^GATEWAY_CLOCK_SKEW at session: set it$/m)
+    expect((await seen(state, nowMs)).why).toEqual(["GATEWAY_CLOCK_SKEW at the session: the gateway's clock is 600 s ahead"])
+  }
+)
+
 it("an owner whose number is another process by now is not running, and neither is one that died", async () => {
   expect(await seen(stateOf(makeWorld(), {}, { startTime: "1" }), nowMs)).toMatchObject({
     running: false,

@@ -238,10 +238,36 @@ describe("a gateway that cannot be used", () => {
     })
   })
 
-  it("a page of HTML: GATEWAY_FOREIGN", async () => {
+  it("a page of HTML: GATEWAY_NOT_WEBSOCKET", async () => {
     const server = createHttp((_, response) => response.setHeader("content-type", "text/html").end("<!doctype html><title>Not it</title>"))
     await withRuntime(`ws://127.0.0.1:${await listening(server)}`, async (runtime) => {
-      await problemIn(runtime, "GATEWAY_FOREIGN")
+      await problemIn(runtime, "GATEWAY_NOT_WEBSOCKET")
+    })
+  })
+
+  it("odd frames: counted in the status under the session, with the last one's code, and no problem", async () => {
+    const server = createHttp((_, response) => response.end(JSON.stringify({ ready: true })))
+    new WebSocketServer({ server }).on("connection", (socket) => {
+      socket.send(JSON.stringify({ type: "event", event: "connect.challenge", payload: { nonce: "n", ts: Date.now() } }))
+      socket.once("message", (data: Buffer) => {
+        const { id } = JSON.parse(data.toString()) as { readonly id: string }
+        const payload = { type: "hello-ok", protocol: 4, server: { version: "t", bootId: "b" } }
+        socket.send(JSON.stringify({ type: "res", id, ok: true, payload }))
+        for (const frame of ["canary-words", "[]", JSON.stringify({ type: "res", id: "h99999", ok: true })]) socket.send(frame)
+      })
+    })
+    await withRuntime(`ws://127.0.0.1:${await listening(server)}`, async (runtime) => {
+      let { session, problems } = await runtime.status()
+      for (let i = 0; i < 400 && session?.counted.unknownId !== 1; i++) {
+        await new Promise((resolve) => {
+          setTimeout(resolve, 20)
+        })
+        ;({ session, problems } = await runtime.status())
+      }
+      assert.deepInclude(session, { state: "up", counted: { unknownFrame: 2, unknownId: 1 } })
+      assert.deepInclude(session?.misread, { code: "FRAME_SHAPE", where: "session", got: "a list for a frame" })
+      assert.notInclude(JSON.stringify(session), "canary-words")
+      assert.deepStrictEqual(problems, [])
     })
   })
 

@@ -27,7 +27,7 @@ const greeted = Effect.fnUntraced(function* (path: string, token: string | undef
     device: deviceIn(join(path, file))
   }
   const dial = yield* Effect.provide(Dial, Layer.fresh(Dial.layer))
-  return yield* greet(dial, peer).pipe(
+  return yield* greet(dial, peer, () => Effect.void).pipe(
     Effect.scoped,
     Effect.map(({ hello }) => hello.auth?.scopes?.length),
     Effect.catch((end) => Effect.succeed(end.detail))

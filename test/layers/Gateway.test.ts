@@ -43,7 +43,7 @@ describe("Gateway", () => {
   const answers: ReadonlyArray<readonly [string, RequestListener, string]> = [
     ["ready", json(200, { ready: true, failing: [], uptimeMs: 27_694, eventLoop: { degraded: false } }), "ready"],
     ["starting", json(503, { ready: false, failing: ["startup-sidecars"] }), "starting"],
-    ["draining", json(503, { ready: false, failing: ["gateway-draining"] }), "restarting"],
+    ["draining", json(503, { ready: false, failing: ["gateway-draining"] }), "draining"],
     ["not ready, and saying nothing more", json(503, { ready: false }), "starting"],
     [
       "a page that answers 200 to anything",
@@ -99,6 +99,21 @@ describe("Gateway", () => {
         json(200, { ready: true })(request, response)
       })
       assert.deepStrictEqual(asked, ["GET", "/readyz", undefined])
+    })
+  )
+
+  it.live("knows a redirect by its code and its place, and lets the connection go, though the answer has no end", () =>
+    Effect.gen(function* () {
+      let closed = false
+      const probe = yield* answering((request, response) => {
+        request.socket.on("close", () => {
+          closed = true
+        })
+        response.writeHead(302, { location: "https://elsewhere.example/login?token=hunter2" }).write("x")
+      })
+      assert.deepInclude(probe, { reason: "notAGateway", problem: "GATEWAY_REDIRECT", detail: "HTTP 302 to https://elsewhere.example" })
+      for (let i = 0; i < 200 && !closed; i++) yield* Effect.sleep(10)
+      assert.isTrue(closed)
     })
   )
 

@@ -78,6 +78,23 @@ describe("History", () => {
     })
   )
 
+  it.effect("reads anew at a gap in the numbers of events: what was missed may have been a message", () =>
+    Effect.gen(function* () {
+      const peer = yield* scriptedPeer
+      const kept = memory()
+      yield* linked(peer, kept)
+      yield* pass(2_000)
+      const before = reads(peer)
+      for (const seq of [7, 8, 9]) yield* peer.tell("presence", {}, seq)
+      yield* pass(3_000)
+      assert.strictEqual(reads(peer), before)
+      peer.transcript.push({ session: mainSession, text: "unheard", atMs: 0 })
+      yield* peer.tell("tick", { ts: 1 }, 11)
+      yield* pass(1_500)
+      assert.deepStrictEqual(texts(kept), ["unheard"])
+    })
+  )
+
   it.effect("holds the last two hundred messages, and half a mebibyte at most", () =>
     Effect.gen(function* () {
       const peer = yield* scriptedPeer

@@ -1,81 +1,18 @@
 import { createServer } from "node:http"
-import { type AddressInfo, createServer as createTcp, type Server, type Socket } from "node:net"
+import { createServer as createTcp } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Deferred, Effect, Exit, Fiber, Layer, Redacted, Result, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Redacted, Result, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { type WebSocket, WebSocketServer } from "ws"
-import { type GatewayUrl, gatewayUrl } from "../../src/domain/GatewayUrl.ts"
-import * as Wire from "../../src/domain/Wire.ts"
+import type { WebSocket } from "ws"
+import { gatewayUrl } from "../../src/domain/GatewayUrl.ts"
 import { Dial } from "../../src/layers/Dial.ts"
+import * as Wire from "../../src/domain/Wire.ts"
 import { type CallFailed, Session } from "../../src/layers/Session.ts"
 import type { ConnectionEnd } from "../../src/machines/session.ts"
-
-const token = "a-token-nobody-else-has"
-
-/** A real server on loopback. `onLine` gets each socket after its upgrade; the rest is up to the test. */
-const serving = Effect.fnUntraced(function* (onLine: (socket: WebSocket, headers: Readonly<Record<string, unknown>>) => void) {
-  const http = createServer((_, response) => {
-    response.end("<html></html>")
-  })
-  const server = new WebSocketServer({ server: http, maxPayload: Wire.frameMax })
-  server.on("connection", (socket, request) => onLine(socket, request.headers))
-  yield* Effect.addFinalizer(() =>
-    Effect.callback<void>((resume) => {
-      for (const socket of server.clients) socket.terminate()
-      http.close(() => resume(Effect.void))
-      http.closeAllConnections()
-    })
-  )
-  return yield* listening(http)
-})
-
-const listening = (server: Server) =>
-  Effect.callback<GatewayUrl>((resume) => {
-    server.listen(0, "127.0.0.1", () => {
-      resume(Effect.succeed(Result.getOrThrow(gatewayUrl(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`))))
-    })
-  })
-
-/** The server's half of the greeting, then `answer` for every call. */
-const greeting =
-  (answer: (request: Wire.Request, socket: WebSocket) => void = () => {}, hello: object = {}) =>
-  (socket: WebSocket) => {
-    socket.send(Wire.event("connect.challenge", { nonce: "n", ts: 1 }))
-    socket.on("message", (data) => {
-      const request = Result.getOrThrow(Wire.parseFrame((data as Buffer).toString("utf8"))) as Wire.Request
-      if (request.method !== "connect") return answer(request, socket)
-      socket.send(
-        Wire.reply(request.id, {
-          type: "hello-ok",
-          protocol: 4,
-          server: { version: "t", bootId: "boot-a" },
-          auth: { scopes: (request.params as Wire.ConnectParams).scopes },
-          ...hello
-        })
-      )
-    })
-  }
-
-const sessionTo = (url: GatewayUrl) =>
-  Effect.map(
-    Layer.build(Session.layer({ url, token: Redacted.make(token), version: "1.0.0" }).pipe(Layer.provide(Dial.layer))),
-    (services) => services.mapUnsafe.get(Session.key) as Session["Service"]
-  )
-
-/** One connection, to its end. */
-const endAt = Effect.fnUntraced(function* (url: GatewayUrl) {
-  const session = yield* sessionTo(url)
-  return yield* session.connection(() => {})
-})
-
-/** A connection under way: its session, and its end to come. */
-const connected = Effect.fnUntraced(function* (url: GatewayUrl) {
-  const session = yield* sessionTo(url)
-  const opened = yield* Deferred.make<string>()
-  const ending = yield* Effect.forkScoped(session.connection((bootId) => Deferred.doneUnsafe(opened, Exit.succeed(bootId))))
-  const bootId = yield* Deferred.await(opened)
-  return { session, bootId, end: Fiber.join(ending), hangUp: Fiber.interrupt(ending) }
-})
+import { scriptedPeer } from "../../src/testing/ScriptedPeer.ts"
+import { linked, pass } from "./linked.ts"
+import { memory } from "./memoryStore.ts"
+import { connected, endAt, greeting, listening, serving, sessionTo, token } from "./served.ts"
 
 const failure = <A>(call: Effect.Effect<A, CallFailed>) => Effect.flip(call)
 
@@ -238,39 +175,6 @@ describe("Session", () => {
     })
   )
 
-  it.live("notices within five seconds that a peer hangs, though its socket stays open", () =>
-    Effect.gen(function* () {
-      let line: WebSocket | undefined
-      const url = yield* serving((socket) => {
-        line = socket
-        greeting()(socket)
-      })
-      const { end } = yield* connected(url)
-      const beganAt = yield* Clock.currentTimeMillis
-      line!.pause() // Reads nothing any more: pings stay unanswered.
-      assert.strictEqual((yield* end).reason, "silent")
-      assert.isBelow((yield* Clock.currentTimeMillis) - beganAt, 8_000) // Four seconds, and room for a loaded machine.
-    })
-  )
-
-  it.live("notices within five seconds a server that accepts and then says nothing", () =>
-    Effect.gen(function* () {
-      const sockets: Array<Socket> = []
-      const silent = createTcp((socket) => {
-        sockets.push(socket)
-      })
-      yield* Effect.addFinalizer(() =>
-        Effect.sync(() => {
-          for (const socket of sockets) socket.destroy()
-          silent.close()
-        })
-      )
-      const beganAt = yield* Clock.currentTimeMillis
-      assert.strictEqual((yield* endAt(yield* listening(silent))).reason, "silent")
-      assert.isBelow((yield* Clock.currentTimeMillis) - beganAt, 9_000)
-    })
-  )
-
   it.effect("a refusal that comes after five seconds, as for a token that was wrong before, is a refusal", () =>
     Effect.gen(function* () {
       const refused = Wire.refusal("connect", { code: "INVALID_REQUEST", message: "", details: { code: "AUTH_TOKEN_MISMATCH" } })
@@ -324,11 +228,37 @@ describe("Session", () => {
   )
 })
 
+describe("Session over a scripted peer", () => {
+  it.effect("is slow while pongs come late, and goes on; it is lost when none comes in time", () =>
+    Effect.gen(function* () {
+      const peer = yield* scriptedPeer
+      const world = yield* linked(peer, memory())
+      const state = () => JSON.stringify(world.child("session").value)
+      yield* pass(2_000)
+      assert.include(state(), "prompt")
+      peer.pongAfter(900)
+      yield* pass(2_000)
+      assert.include(state(), "slow")
+      yield* pass(10_000)
+      assert.include(state(), "slow")
+      assert.strictEqual(world.mode(), "connected")
+      peer.pongAfter(0)
+      yield* pass(3_000)
+      assert.include(state(), "prompt")
+      assert.strictEqual(peer.lines().ever, 1)
+      yield* peer.hang
+      yield* pass(4_600)
+      assert.strictEqual(world.child("session").context.end?.problem, "GATEWAY_SILENT")
+      assert.strictEqual(world.mode(), "degraded.sessionLost")
+    })
+  )
+})
+
 /** A line whose peer challenges at once; `answer` is its frame after that. */
 const lineThat = (answer: Effect.Effect<string>): Layer.Layer<Dial> => {
   const frames = [Effect.succeed(Wire.event("connect.challenge", { nonce: "n", ts: 1 })), answer]
   const take = Effect.suspend(() => frames.shift() ?? Effect.never)
-  return Layer.succeed(Dial, { connect: () => Effect.succeed({ take, send: () => Effect.void, ping: Effect.never }) })
+  return Layer.succeed(Dial, { connect: () => Effect.succeed({ take, send: () => Effect.void, ping: Effect.void }) })
 }
 
 /** The end of the one connection that such a line comes to, under way. */

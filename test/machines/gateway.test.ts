@@ -7,13 +7,14 @@ import type { LostReason } from "../../src/machines/session.ts"
 import { tellingParent } from "./told.ts"
 
 /** What is found, one probe after another; the last finding stays. */
-const finding = (...script: ReadonlyArray<"ready" | LostReason>) => {
+const finding = (...script: ReadonlyArray<"ready" | "late" | LostReason>) => {
   const asked: Array<number> = []
   const left = [...script]
   const probe = Effect.gen(function* (): Effect.fn.Return<Probe> {
     asked.push(yield* Clock.currentTimeMillis)
     const found = left.length > 1 ? left.shift()! : left[0]!
-    return found === "ready" ? { _tag: "Ready" } : { _tag: "Failing", reason: found, detail: "", chance: 0.5, distance: "loopback" }
+    if (found === "ready" || found === "late") return { _tag: "Ready", late: found === "late" }
+    return { _tag: "Failing", reason: found, detail: "", chance: 0.5, distance: "loopback" }
   })
   return { asked, machine: gatewayMachine.provide({ actors: { probe: fromEffect(() => probe) } }) }
 }
@@ -36,6 +37,21 @@ describe("gateway", () => {
       const { machine } = finding("ready", "silent", "ready", "silent", "ready")
       const run = yield* tellingParent(machine)
       yield* TestClock.adjust("20 seconds")
+      assert.deepStrictEqual(words(run.told), ["gateway.up"])
+    })
+  )
+
+  it.effect("is slow, and not down, while answers come late or one does not come", () =>
+    Effect.gen(function* () {
+      const { machine } = finding("late", "late", "silent", "late", "silent", "ready")
+      const run = yield* tellingParent(machine)
+      const slow = () => run.snapshot().matches({ up: "slow" })
+      yield* TestClock.adjust("2001 millis")
+      assert.isTrue(slow())
+      yield* TestClock.adjust("2 seconds")
+      assert.isTrue(slow())
+      yield* TestClock.adjust("4 seconds")
+      assert.isFalse(slow())
       assert.deepStrictEqual(words(run.told), ["gateway.up"])
     })
   )

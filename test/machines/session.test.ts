@@ -56,7 +56,7 @@ describe("session", () => {
       const run = yield* tellingParent(scripted([{ opensAfter: 5, lasts: 60_000, reason: "reset" } as Life].values()))
       assert.deepStrictEqual(run.value(), { connection: "connecting" })
       yield* TestClock.adjust(10)
-      assert.deepStrictEqual(run.value(), { connection: "up" })
+      assert.deepStrictEqual(run.value(), { connection: { up: "prompt" } })
       assert.isTrue(run.snapshot().hasTag("operational"))
       assert.deepStrictEqual(run.told, [{ type: "session.up", bootId: "b", atMs: 5 }])
     })
@@ -116,6 +116,20 @@ describe("session", () => {
     })
   )
 
+  it.effect("waits for a peer that counts tries as long as it says, up to a quarter of an hour", () =>
+    Effect.gen(function* () {
+      for (const [retryAfterMs, tries] of [
+        [120_000, 8],
+        [10_000_000, 2]
+      ] as const) {
+        const starts: Array<number> = []
+        yield* tellingParent(scripted(forever({ lasts: 0, reason: "limited", retryAfterMs }), starts))
+        yield* TestClock.adjust("901 seconds")
+        assert.strictEqual(starts.length, tries)
+      }
+    })
+  )
+
   it.effect("believes a connection that comes and goes only after it has held", () =>
     Effect.gen(function* () {
       const run = yield* tellingParent(scripted(forever({ opensAfter: 5, lasts: 300, reason: "reset" })))
@@ -136,7 +150,7 @@ describe("session", () => {
       assert.deepStrictEqual(run.value(), { connection: "steadying" })
       assert.isTrue(run.snapshot().hasTag("degraded"))
       yield* TestClock.adjust("10 seconds")
-      assert.deepStrictEqual(run.value(), { connection: "up" })
+      assert.deepStrictEqual(run.value(), { connection: { up: "prompt" } })
     })
   )
 

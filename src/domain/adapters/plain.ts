@@ -14,7 +14,7 @@ export const plainGateway: GatewayAdapter = {
   readyPath: "/health",
   readiness: (status) => (status >= 200 && status < 300 ? "ready" : { reason: status === 503 ? "starting" : "notAGateway" }),
   line: () => ({
-    opened: () => ({ frames: [{ type: "event", event: "connect.challenge", payload: { nonce: "", ts: 0 } }] }),
+    opened: () => ({ frames: [{ type: "event", event: "connect.challenge", payload: {} }] }),
     asked,
     heard
   })

@@ -21,12 +21,18 @@ export type Distance = keyof typeof backoffs
 
 /** After a refusal that only a person can cure: at most one try a minute. */
 export const rejectedMs = 60_000
-/** The longest wait a peer may ask of us: its number is not ours to trust. */
-export const retryAfterMax = 60_000
+/** The longest wait a peer may ask of us: its number is not ours to trust. One that counts our tries would only count more of them. */
+export const retryAfterMax = { limited: 900_000, other: 60_000 } as const
 
 /** `failures` in a row, at least 1; `chance` from 0 to 1; `retryAfterMs` is what the peer asked for, a lower bound. */
-export const backoffMs = (distance: Distance, failures: number, chance: number, retryAfterMs = 0): number => {
+export const backoffMs = (
+  distance: Distance,
+  failures: number,
+  chance: number,
+  retryAfterMs = 0,
+  retryAfterMaxMs: number = retryAfterMax.other
+): number => {
   const policy = backoffs[distance]
   const range = Math.min(policy.capMs, policy.firstMs * 2 ** Math.min(failures - 1, 30))
-  return Math.round(Math.max(policy.leastMs, Math.min(retryAfterMs, retryAfterMax)) + chance * range)
+  return Math.round(Math.max(policy.leastMs, Math.min(retryAfterMs, retryAfterMaxMs)) + chance * range)
 }

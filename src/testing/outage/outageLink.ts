@@ -8,6 +8,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
+import { noOddities } from "../../domain/Oddities.ts"
 import { sleepLong } from "../../layers/clock.ts"
 import { Gateway } from "../../layers/Gateway.ts"
 import { History } from "../../layers/History.ts"
@@ -48,7 +49,8 @@ const sessionOf = (outages: ReadonlyArray<Outage>) => {
       state = { _tag: "NotConnected" }
       told = true
       return ended(lostAtMs, true)
-    })
+    }),
+    oddities: Effect.succeed({ counted: noOddities })
   })
 }
 
