@@ -7,7 +7,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
-import { join, resolve } from "node:path"
+import { resolve } from "node:path"
 import { AgentSettings, placed } from "../domain/Agent.ts"
 import { env } from "node:process"
 import { chainProblem } from "../domain/Chain.ts"
@@ -26,25 +26,17 @@ import type { DigestTerms } from "../domain/Backlog.ts"
 import type { JournalEvent } from "../domain/JournalEvent.ts"
 import { checkFields, fieldName } from "../domain/fields.ts"
 import type { Ledger } from "../domain/Ledger.ts"
-import { scopesFor } from "../domain/Outbox.ts"
-import type { ReportWay } from "../domain/Skill.ts"
 import { looksSecret } from "../domain/Redaction.ts"
 import type { GatewayAdapter } from "../domain/GatewayAdapter.ts"
 import { gatewayUrl, type GatewayUrl } from "../domain/GatewayUrl.ts"
 import { type Intensity, startIntensity } from "../domain/policies/intensity.ts"
 import type { RampRate } from "../domain/policies/ramp.ts"
 import { draftSkill, invalid, nameProblem, SkillSettings } from "../domain/SkillFile.ts"
-import type { SkillDefinition } from "../domain/Skill.ts"
-import { adapted } from "./Adapted.ts"
 import { Claims } from "./Claims.ts"
 import * as Control from "./Control.ts"
-import { deviceIn } from "./Device.ts"
-import { Dial } from "./Dial.ts"
 import { Disk } from "./Disk.ts"
-import { Gateway } from "./Gateway.ts"
-import { History } from "./History.ts"
-import * as Hooks from "./Hooks.ts"
 import { Inspection, type Inspector } from "./Inspection.ts"
+import { type Link, linkTo, noLink } from "./Link.ts"
 import { Outbox } from "./Outbox.ts"
 import { Pools, type PoolSizes } from "./Pools.ts"
 import { Process } from "./Process.ts"
@@ -53,8 +45,7 @@ import { Run } from "./Run.ts"
 import { type ReadSkills, Runtime } from "./Runtime.ts"
 import { lookEveryMs, Scheduler } from "./Scheduler.ts"
 import { layerLoggers, Secrets, secretsOf } from "./Secrets.ts"
-import { Session } from "./Session.ts"
-import { layerLinked } from "./SkillLink.ts"
+import type { Session } from "./Session.ts"
 import type { FunctionWork, SkillEntry } from "./SkillFunction.ts"
 import { HostZone, type LoadedSkills, type Overrides, Skills } from "./Skills.ts"
 import { StateStore } from "./StateStore.ts"
@@ -160,8 +151,9 @@ export const layer = (options: HoldfastOptions): Layer.Layer<Services, HoldfastE
           : typeof options.gateway.url === "string"
             ? yield* Effect.fromResult(gatewayUrl(options.gateway.url))
             : options.gateway.url
-      const ways = [...loaded.skills, ...given.map(({ definition }) => definition)].flatMap(waysOf)
-      const link = url === undefined ? undefined : linkTo(url, options, ways)
+      const session = options.gateway?.session ?? mainSession
+      const skillsNow = [...loaded.skills, ...given.map(({ definition }) => definition)]
+      const link = url && { session, layer: linkTo({ ...options.gateway, url, session, version, state: options.state }, skillsNow) }
       const handed = loaded.skills.flatMap((skill) => skill.env)
       const secrets = secretsOf({
         ours: env,
@@ -191,9 +183,6 @@ const skillsLayer = Skills.layer.pipe(Layer.provide([NodeFileSystem.layer, NodeP
 export interface Household extends Pick<LoadedSkills, "problems" | "unreadable"> {
   readonly entries: ReadonlyArray<SkillEntry>
 }
-
-/** What reaches the gateway: the real one, a scripted one, or none. */
-export type Link = Layer.Layer<Session | History | Gateway, never, StateStore>
 
 /** The same over any disk and any link: what the simulated world uses. */
 export const assembled = (
@@ -273,50 +262,6 @@ const listening = (listener: ((event: JournalEvent) => void) | undefined): Layer
           yield* Effect.forkScoped(Stream.runForEach(events, hear), { startImmediately: true })
         })
       )
-
-/** A skill that needs the session may put something into it by itself. */
-const waysOf = ({ needs, report: { via = "inject" } }: SkillDefinition): ReadonlyArray<ReportWay> =>
-  needs.includes("session") ? [via, "inject"] : [via]
-
-/** `ways` are those of the skills; a report may still wait that an earlier set of skills made. */
-const linkTo = (
-  url: GatewayUrl,
-  {
-    state,
-    gateway: { token, tokenAgain, hookToken, session = mainSession, adapter } = { url }
-  }: Pick<HoldfastOptions, "state" | "gateway">,
-  ways: ReadonlyArray<ReportWay>
-): { readonly layer: Link; readonly session: string } => {
-  const device = url.distance === "remote" ? deviceIn(join(state, "device.json")) : undefined
-  return {
-    session,
-    layer: layerLinked({ url, token, session }).pipe(
-      Layer.provideMerge(
-        Layer.mergeAll(
-          History.layer({ session }),
-          Gateway.layer(url, adapter),
-          hookToken === undefined ? Layer.empty : Hooks.layer(url, hookToken)
-        )
-      ),
-      Layer.provideMerge(
-        Layer.unwrap(
-          StateStore.useSync(({ ledger: { outbox } }) => {
-            const scopes = Effect.sync(() => scopesFor([...ways, ...outbox.values().map(({ via }): ReportWay => via ?? "inject")]))
-            return Session.layer({ url, token, tokenAgain, version, scopes, device })
-          })
-        )
-      ),
-      Layer.provide(adapter === undefined ? Dial.layer : Layer.provide(adapted(adapter), Dial.layer))
-    )
-  }
-}
-
-/** Without a gateway the machines of the link are never started; these are never asked. */
-const noLink: Link = Layer.mergeAll(
-  Session.layerNoop,
-  Layer.succeed(History, { has: () => Effect.succeed(false), newest: () => Effect.succeed([]) }),
-  Layer.succeed(Gateway, { probe: Effect.never })
-)
 
 const agentOf = (given: AgentSettings): Effect.Effect<AgentSettings, ConfigInvalid> => {
   const checked = checkFields(AgentSettings, given)
