@@ -241,7 +241,6 @@ const make = Effect.fnUntraced(function* (peer: Peer): Effect.fn.Return<Session[
           const sinceMs = yield* Clock.currentTimeMillis
           told.clear()
           skew = skewMs === undefined ? undefined : skewProblem(skewMs)
-          if (skew !== undefined) yield* tell("GATEWAY_CLOCK_SKEW", skew.got)
           connected = {
             token,
             line,
@@ -268,7 +267,6 @@ const make = Effect.fnUntraced(function* (peer: Peer): Effect.fn.Return<Session[
     skew = undefined
     refused = end.reason === "unauthorized"
     if (end.problem === "GATEWAY_REDIRECT") yield* count("redirectAsked")
-    if (end.problem !== undefined) yield* tell(end.problem, end.detail)
     return end
   })
 
