@@ -6,7 +6,7 @@
  * skipped, such as those that cut the power where nobody is root, is neither.
  */
 import { spawnSync } from "node:child_process"
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
@@ -294,8 +294,8 @@ if (placesOnly) {
 for (const { name, edits, tests, kills } of chosen) {
   const copy = mkdtempSync(join(tmpdir(), "holdfast-mutant-"))
   try {
-    // What starts the command as a process builds it first: only then it is the mutant's.
-    const built = tests.some((test) => test.startsWith("test/cli/")) ? ["scripts", "tsconfig.build.json"] : []
+    // Without the command that it starts a test would fail for that alone.
+    const built = tests.some((test) => startsCommand(test)) ? ["scripts", "tsconfig.build.json"] : []
     for (const part of ["src", "test", "skills", "package.json", "tsconfig.json", "vitest.config.ts", "vitest.deep.config.ts", ...built])
       cpSync(join(root, part), join(copy, part), { recursive: true })
     symlinkSync(join(root, "node_modules"), join(copy, "node_modules"))
@@ -330,6 +330,15 @@ for (const { name, edits, tests, kills } of chosen) {
 }
 console.log(`\n${chosen.length - survivors - skipped} of ${chosen.length} mutants caught${skipped > 0 ? `, ${skipped} skipped` : ""}`)
 process.exitCode = survivors === 0 ? 0 : 1
+
+/** Whether a test, or what it imports of the tests, starts the built command, which the copy then builds first. */
+function startsCommand(test: string, seen = new Set<string>()): boolean {
+  if (test === "test/built.ts") return true
+  if (seen.has(test) || !test.startsWith("test/") || !existsSync(join(root, test))) return false
+  seen.add(test)
+  const imports = readFileSync(join(root, test), "utf8").matchAll(/from "(\.[^"]+)"/g)
+  return [...imports].some(([, path]) => startsCommand(join(dirname(test), path!), seen))
+}
 
 /** The names of the tests that ended so; a file that did not even load has noticed nothing. */
 function named(end: "failed" | "passed", report: string): ReadonlyArray<string> {
