@@ -1,11 +1,23 @@
-/** Devices that are let in wrongly, or shown. */
+/** Gateways on another machine: devices that are let in wrongly, or shown; networks that change. */
 import { type Mutant, one } from "./mutant.ts"
 
 const device = "test/layers/Device.test.ts"
 const proof = "src/domain/DeviceProof.ts"
 const file = "src/layers/Device.ts"
 
+const session = "test/machines/session.test.ts"
+
 export const deviceMutants: ReadonlyArray<Mutant> = [
+  one(
+    "another network is not noticed",
+    "src/machines/session.ts",
+    'input: ({ context: { end } }) => end, onDone: "connection"',
+    "input: ({ context: { end } }) => end",
+    session
+  ),
+  one("another network overrides what the peer asked for", "src/layers/Network.ts", " || retryAfterMs !== undefined", "", session),
+  one("another network matters to who is here", "src/layers/Network.ts", 'distance === "loopback" || ', "", session),
+
   one("a proof is good for any token", proof, "ts, token, nonce", 'ts, "", nonce', device),
   one("a proof lists its scopes otherwise", proof, 'scopes.join(",")', 'scopes.join(" ")', device),
   one("a device is another one at each start", file, "      write(file, made)\n", "", device),

@@ -23,6 +23,7 @@ import { fromEffect } from "./actor.ts"
 import { Dial, failed, type Line, type LineEnd } from "./Dial.ts"
 import { endOf, withoutToken } from "./ConnectionEnd.ts"
 import { greet, type Peer, skewProblem } from "./Greeting.ts"
+import { networkChanged } from "./Network.ts"
 
 /** Why a call has no result. Unless `sent` is false or `reason` is `refused`, the peer may have done what was asked. */
 export class CallFailed extends Data.TaggedError("CallFailed")<{
@@ -99,7 +100,8 @@ export const bind = Effect.map(Session, (session) =>
           (bootId, atMs) => sendBack({ type: "connection.opened", bootId, atMs }),
           (pace) => sendBack({ type: `connection.${pace}` })
         )
-      )
+      ),
+      network: fromEffect(({ input }: { input: ConnectionEnd | undefined }) => (input === undefined ? Effect.never : networkChanged(input)))
     }
   })
 )

@@ -71,7 +71,9 @@ export const sessionMachine = setup({
   },
   actors: {
     /** Dials, greets, sends back `connection.opened`, and reads until the end, which is its output. The socket is closed by then. */
-    connection: port<ConnectionEnd>("connection")
+    connection: port<ConnectionEnd>("connection"),
+    /** Done when this machine is in another network than at its start. Never for a peer that is on this machine, or that has asked for time. */
+    network: port<void, ConnectionEnd | undefined>("network")
   },
   guards: {
     isFlapping: ({ context }, atMs: number) => dwellMs(context.losses, atMs) > 0,
@@ -169,7 +171,12 @@ export const sessionMachine = setup({
         }
       }
     },
-    waiting: { tags: ["degraded"], after: { backoff: "connection" } },
+    /** For the next try, or for another network: what was out of reach in the last one may be there in this one. */
+    waiting: {
+      tags: ["degraded"],
+      after: { backoff: "connection" },
+      invoke: { src: "network", input: ({ context: { end } }) => end, onDone: "connection" }
+    },
     /** Only a person can cure this: hammering would only fill the other side's log. */
     rejected: { tags: ["degraded"], after: { aMinute: "connection" } }
   }

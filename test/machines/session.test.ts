@@ -5,6 +5,7 @@ import { createActor } from "xstate"
 import { backoffMs, rejectedMs } from "../../src/domain/policies/backoff.ts"
 import { dwellMs, withLoss } from "../../src/domain/policies/flapping.ts"
 import { fromEffect } from "../../src/layers/actor.ts"
+import { networkChanged, NetworkNow } from "../../src/layers/Network.ts"
 import { type ConnectionEnd, type LostReason, sessionMachine } from "../../src/machines/session.ts"
 import { tellingParent } from "./told.ts"
 
@@ -20,6 +21,9 @@ interface Life {
 const scripted = (lives: Iterator<Life>, starts: Array<number> = []) =>
   sessionMachine.provide({
     actors: {
+      network: fromEffect(({ input }: { input: ConnectionEnd | undefined }) =>
+        input === undefined ? Effect.never : networkChanged(input)
+      ),
       connection: fromEffect(({ sendBack }) =>
         Effect.gen(function* () {
           const now = Effect.clockWith((clock) => clock.currentTimeMillis)
@@ -130,6 +134,31 @@ describe("session", () => {
     })
   )
 
+  it.effect("tries a peer elsewhere at once when the network is another one; nobody here, and nobody who has asked for time", () =>
+    Effect.gen(function* () {
+      for (const [life, tries] of [
+        [{ distance: "remote" }, 1],
+        [{ distance: "remote", retryAfterMs: 60_000 }, 0]
+      ] as const) {
+        let network = "home"
+        const starts: Array<number> = []
+        const machine = scripted(forever({ lasts: 0, reason: "refused", ...life }), starts)
+        yield* Effect.provideService(tellingParent(machine), NetworkNow, () => network)
+        while (starts.length < 9) yield* TestClock.adjust("1 second") // By now it waits for 15 s, or for a minute.
+        yield* TestClock.adjust("5 seconds")
+        const before = starts.length
+        network = "office"
+        yield* TestClock.adjust("2 seconds")
+        assert.strictEqual(starts.length - before, tries)
+      }
+      let looks = 0
+      const here = networkChanged({ distance: "loopback" })
+      yield* Effect.forkScoped(Effect.provideService(here, NetworkNow, () => String(++looks)))
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(looks, 0)
+    })
+  )
+
   it.effect("believes a connection that comes and goes only after it has held", () =>
     Effect.gen(function* () {
       const run = yield* tellingParent(scripted(forever({ opensAfter: 5, lasts: 300, reason: "reset" })))
@@ -161,6 +190,7 @@ describe("session", () => {
       let ever = 0
       const machine = sessionMachine.provide({
         actors: {
+          network: fromEffect((_: { input: ConnectionEnd | undefined }): Effect.Effect<void> => Effect.never),
           connection: fromEffect(({ sendBack }) =>
             Effect.gen(function* () {
               if (++ever > 5) return yield* Effect.never
