@@ -29,15 +29,17 @@ export interface How {
   readonly pieceBytes?: number
   /** Disks made at one moment, at most. */
   readonly most?: number
+  /** Orders of its writers that are tried, at most. */
+  readonly turns?: number
 }
 
 /** Plays a scenario, crashes it everywhere, and starts from every disk that this leaves. */
-export const walk = async (scenario: Scenario, { seed = 1, pieceBytes = sectorBytes, most = 729 }: How = {}): Promise<Walked> => {
+export const walk = async (scenario: Scenario, { seed = 1, pieceBytes = sectorBytes, most = 729, turns = Infinity }: How = {}): Promise<Walked> => {
   const random = mulberry32(seed)
   const given = new Map([...(scenario.given?.() ?? [])].map(([name, bytes]) => [`/state/journal/${name}`, bytes]))
   const violations: Array<string> = []
   let [moments, sampled, states] = [0, 0, 0]
-  for (let turn = 1; turn <= (scenario.turns ?? 1); turn++) {
+  for (let turn = 1; turn <= Math.min(scenario.turns ?? 1, turns); turn++) {
     const found = new Map<string, Found>()
     /** What each start was asked to append, and how much of it, from its first on, it acknowledged. */
     const asked: Array<{ readonly submitted: Array<ReadonlyArray<JournalEvent>>; readonly acknowledged: Set<number>; copied?: number }> = []

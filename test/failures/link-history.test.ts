@@ -157,7 +157,7 @@ describe("whatever happens to the link", () => {
 
   property(
     "no history of session and gateway events stops a run, delays a slot or changes the set of runs",
-    { runs: 25 },
+    { runs: 15 },
     fc.array(happening, { minLength: 1, maxLength: 25, size: "max" }),
     (history) =>
       Effect.gen(function* () {
