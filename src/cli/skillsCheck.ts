@@ -1,8 +1,5 @@
 /** `holdfast skills check`: reads skills as the runtime would, and says what each comes to and what is wrong. */
-import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import * as NodePath from "@effect/platform-node/NodePath"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import { namesFile } from "../domain/Agent.ts"
 import { existsSync } from "node:fs"
 import { type Approval, approvalProblem } from "../domain/Approval.ts"
@@ -14,11 +11,12 @@ import { next, type Schedule } from "../domain/Schedule.ts"
 import type { SkillDefinition } from "../domain/Skill.ts"
 import { Disk } from "../layers/Disk.ts"
 import { showSize } from "../domain/sizes.ts"
-import { type LoadedSkills, Skills } from "../layers/Skills.ts"
+import type { LoadedSkills } from "../layers/Skills.ts"
 import { clockTime, type Timing } from "../domain/Timing.ts"
 import { readState } from "../layers/StateStore.ts"
 import { defineCommand, exit, shared } from "./command.ts"
 import { loadConfig } from "./config.ts"
+import { loadSkills } from "./loadSkills.ts"
 import type { Out } from "./output.ts"
 import { configFile, stateDirectory } from "./place.ts"
 import { scheduleText } from "./scheduleText.ts"
@@ -41,16 +39,7 @@ export const command = defineCommand({
       const config = yield* loadConfig(configFile(flags.config))
       const folders = words.length > 0 ? words : config.skillsFolders
       if (folders.length === 0) return yield* Effect.fail(nothingToCheck)
-      const found = yield* Skills.use((skills) =>
-        skills.load(folders, config.overrides, {
-          zone: config.zone,
-          report: config.report,
-          env: config.env,
-          agent: config.agent,
-          approval: config.approval,
-          gateway: config.file === undefined || config.gateway !== undefined // Without a config nothing says that there is none.
-        })
-      ).pipe(Effect.provide(Skills.layer.pipe(Layer.provide([NodeFileSystem.layer, NodePath.layer]))))
+      const found = yield* loadSkills(config, folders)
       const approvals = found.skills.some(({ pinned }) => pinned !== undefined) ? yield* approvalsIn(yield* stateDirectory(flags)) : none
       const loaded = judged(found, approvals)
       if (out.json) out.value(asValue(loaded, Date.now()))

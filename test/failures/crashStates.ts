@@ -34,7 +34,10 @@ export interface How {
 }
 
 /** Plays a scenario, crashes it everywhere, and starts from every disk that this leaves. */
-export const walk = async (scenario: Scenario, { seed = 1, pieceBytes = sectorBytes, most = 729, turns = Infinity }: How = {}): Promise<Walked> => {
+export const walk = async (
+  scenario: Scenario,
+  { seed = 1, pieceBytes = sectorBytes, most = 729, turns = Infinity }: How = {}
+): Promise<Walked> => {
   const random = mulberry32(seed)
   const given = new Map([...(scenario.given?.() ?? [])].map(([name, bytes]) => [`/state/journal/${name}`, bytes]))
   const violations: Array<string> = []

@@ -5,8 +5,9 @@
 import { Effect, Redacted } from "effect"
 import { rmSync } from "node:fs"
 import { EmbeddedGateway } from "../../src/gateway/index.ts"
-import { checkRuns, checkSlots, checkSteps, checkTranscript, unfinishedRuns, type Violation } from "../../src/testing/checkers/index.ts"
+import type { Violation } from "../../src/testing/checkers/index.ts"
 import { bin } from "../built.ts"
+import { settled, violationsOf } from "./aftermath.ts"
 import { mulberry32 } from "./mulberry32.ts"
 import { makeWorld, type RuntimeCommand, until } from "../../src/testing/drill/world.ts"
 
@@ -39,7 +40,6 @@ const up: RuntimeCommand = ({ state, skills, gateway }) => [
   "--gateway",
   gateway
 ]
-const session = "agent:main:main"
 
 export const killStorm = ({ kills, seed }: Storm): Promise<StormReport> =>
   Effect.runPromise(
@@ -97,28 +97,13 @@ export const killStorm = ({ kills, seed }: Storm): Promise<StormReport> =>
         yield* Effect.scoped(
           Effect.gen(function* () {
             const runtime = yield* world.start(gateway.url, token)
-            yield* until(() => world.picture()?.mode === "connected", 30_000)
-            throughMs = Date.now()
-            yield* until(() => {
-              const { events } = world.journal()
-              return unfinishedRuns(events, throughMs).length === 0 && checkSlots(events, throughMs).length === 0
-            }, 40_000)
-            yield* until(() => world.picture()?.outbox.waiting === 0, 40_000)
-            runtime.signal("SIGTERM")
-            yield* until(() => runtime.ended() !== undefined, 40_000)
+            throughMs = yield* settled(world, runtime)
           })
         )
 
-        const { events, violations } = world.journal()
-        const rows = yield* gateway.transcript(session)
-        const found = [
-          ...violations,
-          ...checkSlots(events, throughMs),
-          ...checkRuns(events),
-          ...checkSteps(events, world.effects()),
-          ...checkTranscript(events, rows, { throughMs }),
-          ...unfinishedRuns(events, throughMs).map((run): Violation => ({ rule: "run.unclaimed", subject: run, detail: "never settled" }))
-        ]
+        const found = yield* violationsOf(world, gateway, throughMs)
+        const { events } = world.journal()
+        const rows = yield* gateway.transcript("agent:main:main")
         const attempts = events.filter(({ type }) => type === "attempt.started").length
         const ended = events.filter(({ type }) => type === "attempt.failed" || type === "run.settled").length
         const report = {

@@ -9,9 +9,10 @@ import { rmSync } from "node:fs"
 import { join } from "node:path"
 import type { JournalEvent } from "../../src/domain/JournalEvent.ts"
 import { EmbeddedGateway } from "../../src/gateway/index.ts"
-import { checkRuns, checkSlots, checkSteps, checkTranscript, unfinishedRuns, type Violation } from "../../src/testing/checkers/index.ts"
+import type { Violation } from "../../src/testing/checkers/index.ts"
 import { makeWorld, until } from "../../src/testing/drill/world.ts"
 import { bin } from "../built.ts"
+import { settled, violationsOf } from "./aftermath.ts"
 import { mulberry32 } from "./mulberry32.ts"
 
 /** What becomes of the cable, in words of `ip` and `iptables` at the runtime's end. */
@@ -83,26 +84,10 @@ export const partitions = Effect.fnUntraced(function* (
     yield* Effect.sleep(between(100, 2_500))
   }
 
-  yield* until(isConnected, 60_000)
-  const throughMs = Date.now()
-  yield* until(() => {
-    const { events } = world.journal()
-    return unfinishedRuns(events, throughMs).length === 0 && checkSlots(events, throughMs).length === 0
-  }, 60_000)
-  yield* until(() => world.picture()?.outbox.waiting === 0, 60_000)
-  runtime.signal("SIGTERM")
-  yield* until(() => runtime.ended() !== undefined, 40_000)
-
-  const { events, violations } = world.journal()
+  const throughMs = yield* settled(world, runtime)
+  const found = yield* violationsOf(world, gateway, throughMs)
+  const { events } = world.journal()
   const rows = yield* gateway.transcript("agent:main:main")
-  const found = [
-    ...violations,
-    ...checkSlots(events, throughMs),
-    ...checkRuns(events),
-    ...checkSteps(events, world.effects()),
-    ...checkTranscript(events, rows, { throughMs }),
-    ...unfinishedRuns(events, throughMs).map((run): Violation => ({ rule: "run.unclaimed", subject: run, detail: "never settled" }))
-  ]
   const local = new Set(world.skills.flatMap(({ name, needs }) => (needs.length === 0 ? [name] : [])))
   if (found.length === 0) rmSync(world.directory, { recursive: true, force: true, maxRetries: 5 })
   return {
