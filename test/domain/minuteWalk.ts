@@ -54,13 +54,9 @@ const expected = (expression: string, minutes: ReadonlyArray<readonly [number, n
   const [minute, hour] = expression.split(" ")
   const elapsed = minute!.startsWith("*") || hour!.startsWith("*")
   const fields = Cron.parseUnsafe(expression, "UTC")
-  const names = (wallMs: number) => {
-    const date = new Date(wallMs)
-    return (
-      (fields.minutes.size === 0 || fields.minutes.has(date.getUTCMinutes())) &&
-      (fields.hours.size === 0 || fields.hours.has(date.getUTCHours()))
-    )
-  }
+  const names = (wallMs: number) =>
+    (fields.minutes.size === 0 || fields.minutes.has(Math.floor(wallMs / 60_000) % 60)) &&
+    (fields.hours.size === 0 || fields.hours.has(Math.floor(wallMs / 3_600_000) % 24))
   const found = new Set<number>()
   const seen = new Set<number>()
   let last = minutes[0]![1] - 60_000
@@ -68,7 +64,7 @@ const expected = (expression: string, minutes: ReadonlyArray<readonly [number, n
     if (elapsed ? names(wallMs) : names(wallMs) && !seen.has(wallMs)) found.add(ms)
     if (!elapsed)
       for (let gone = last + 60_000; gone < wallMs; gone += 60_000) if (names(gone) && !seen.has(gone)) found.add(ms + gone - last - 60_000)
-    seen.add(wallMs)
+    if (!elapsed) seen.add(wallMs)
     last = wallMs
   }
   return [...found].sort((a, b) => a - b)
