@@ -100,7 +100,7 @@ describe("a skill after another one", () => {
 
   property(
     "runs once for each end, or is settled for it, whenever the runtime dies",
-    { runs: 20 },
+    { runs: 12 },
     fc.record({
       lives: fc.array(fc.integer({ min: 1, max: 20_000 }), { maxLength: 5 }),
       takesMs: fc.integer({ min: 0, max: 3_000 }),
