@@ -26,7 +26,7 @@ describe("a journal with something wrong in it is refused, or read as a state th
     })
 
     it(`random wrongs: ${sample.name}`, { timeout: 120_000 }, async () => {
-      const { judge, wrong } = await mutations(sample, 250, 1)
+      const { judge, wrong } = await mutations(sample, 400, 1)
       assert.isUndefined(wrong)
       assert.isAbove(judge.came.refused, 100)
     })
